@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# All tests on a machine of any state: sets up, starts the servers, checks format and lints,
+# builds the pages, runs every test. Arguments go to the test runner. Ends with its summary.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+say() { printf '\ntest: %s\n' "$*"; }
+
+say "sets up"
+scripts/setup.sh test
+# Ends the servers afterwards if it was us who started them.
+if scripts/services.sh status | grep -q 'started here'; then keep=1; else keep=; fi
+cleanup() { [ -n "$keep" ] || scripts/services.sh stop >/dev/null 2>&1 || true; }
+trap cleanup EXIT
+scripts/services.sh start
+eval "$(scripts/services.sh env)"
+export ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$PWD/.cache/onnxruntime/libonnxruntime.so}
+export PATH=$PWD/.cache/node/bin:$PATH
+
+say "format"
+cargo fmt --all --check
+
+say "pages"
+scripts/pages.sh
+
+say "clippy"
+cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+say "builds"
+cargo build --workspace --bins --tests
+
+say "tests"
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo test --quiet --workspace --doc
+  cargo nextest run --workspace --no-fail-fast "$@"
+else
+  cargo test --workspace --no-fail-fast "$@"
+fi

@@ -1,0 +1,274 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Watches the monitoring plots of a physics experiment.
+#[derive(Debug, Parser)]
+#[command(name = "hydra", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Configuration file; without it ./hydra.toml is read where there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run all roles in this one process: memory instead of a broker, SQLite, a folder.
+    Up,
+    /// A simulated hall, watched: plots are drawn, faults appear, are called Bad and go away.
+    Demo(Demo),
+    /// Run one or more roles against RabbitMQ and the database.
+    Run {
+        /// The roles.
+        #[arg(required = true, value_enum)]
+        roles: Vec<Role>,
+    },
+    /// Bring the database to the schema of this version.
+    Migrate,
+    /// Publish the plots of a folder to RabbitMQ.
+    Publish(Publish),
+    /// Draw a simulated hall into folders, or publish it.
+    Simulate(Simulate),
+    /// Models: import, look, release.
+    #[command(subcommand)]
+    Model(Model),
+    /// The hall's detectors and plot types, kept in a file.
+    #[command(subcommand)]
+    Catalog(Catalog),
+    /// Messages that were given up.
+    #[command(subcommand)]
+    Dead(Dead),
+    /// Check broker, database, blob store, ONNX Runtime and models; say what to do.
+    Doctor,
+}
+
+/// A queue consumer or service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Role {
+    /// Takes images by AMQP, HTTP and from watched folders.
+    Ingest,
+    /// Makes pixels and thumbnails.
+    Resize,
+    /// Runs the models.
+    Infer,
+    /// Explains verdicts.
+    Gradcam,
+    /// Writes rows, keeps alarm state, applies retention.
+    Keep,
+    /// Serves pages and the API.
+    Query,
+}
+
+impl Role {
+    /// Every role that exists.
+    pub const ALL: [Self; 6] =
+        [Self::Ingest, Self::Resize, Self::Infer, Self::Gradcam, Self::Keep, Self::Query];
+
+    /// As on the command line, in queues and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Resize => "resize",
+            Self::Infer => "infer",
+            Self::Gradcam => "gradcam",
+            Self::Keep => "keep",
+            Self::Query => "query",
+        }
+    }
+}
+
+/// `hydra demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// End after so many seconds; without it the demo runs until Ctrl-C.
+    #[arg(long)]
+    pub seconds: Option<u64>,
+    /// Seed of the simulated hall.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where the demo keeps its database, images and models.
+    #[arg(long, default_value = ".hydra/demo")]
+    pub dir: PathBuf,
+    /// Seconds between two chunks.
+    #[arg(long, default_value_t = 2.0)]
+    pub every_s: f64,
+}
+
+/// `hydra publish`.
+#[derive(Clone, Debug, Args)]
+pub struct Publish {
+    /// The folder; names and paths tell plot type, run and chunk.
+    pub dir: PathBuf,
+    /// Whose names the files have.
+    #[arg(long, value_enum, default_value = "rsai")]
+    pub layout: Layout,
+    /// Who sends, as shown to people.
+    #[arg(long, default_value = "publish")]
+    pub source: String,
+}
+
+/// `hydra simulate`.
+#[derive(Clone, Debug, Args)]
+pub struct Simulate {
+    /// Write folders below this one; without it the plots are published to RabbitMQ.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Layout of the folders.
+    #[arg(long, value_enum, default_value = "rsai")]
+    pub layout: Layout,
+    /// Seed: the same seed draws the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Runs to draw.
+    #[arg(long, default_value_t = 1)]
+    pub runs: u32,
+    /// Chunks a run; without it as many as the hall has.
+    #[arg(long)]
+    pub chunks: Option<u32>,
+    /// Write `<name>.truth.json` beside each image.
+    #[arg(long)]
+    pub truth: bool,
+    /// Draw no faults.
+    #[arg(long)]
+    pub healthy: bool,
+}
+
+/// Folder layouts of monitoring programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// `RunPeriod-.../Run080464/CDC_occupancy_0001.png`.
+    Rsai,
+    /// `clas12mon_<run>_<time>/<DET>_<tab>.png`.
+    Mon12,
+    /// One set a run, no chunk; for reading only.
+    Panguin,
+}
+
+/// `hydra model`.
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Import an ONNX classifier as a bundle; it is not released by that.
+    Import {
+        /// The ONNX file.
+        file: PathBuf,
+        /// The plot type it is for.
+        #[arg(long)]
+        plot_type: String,
+        /// Its labels, in the order of the outputs.
+        #[arg(long, value_delimiter = ',', required = true)]
+        labels: Vec<String>,
+        /// Thresholds, e.g. `Bad=0.8,Good=0.5`; 0.5 where none is given.
+        #[arg(long, value_delimiter = ',')]
+        thresholds: Vec<String>,
+        /// Keep the aspect of the image.
+        #[arg(long)]
+        letterbox: bool,
+    },
+    /// The models of all plot types, or of one.
+    List {
+        /// Only this one.
+        #[arg(long)]
+        plot_type: Option<String>,
+    },
+    /// All about one model.
+    Show {
+        /// Its digest, or the first digits of it.
+        digest: String,
+    },
+    /// Make a model the one whose verdict counts.
+    Activate(Release),
+    /// Return to the model that was active before.
+    Rollback {
+        /// The plot type.
+        plot_type: String,
+        /// Why, for the record.
+        #[arg(long)]
+        why: String,
+    },
+}
+
+/// A release.
+#[derive(Clone, Debug, Args)]
+pub struct Release {
+    /// The model's digest, or the first digits of it.
+    pub digest: String,
+    /// Why, for the record.
+    #[arg(long)]
+    pub why: String,
+}
+
+/// `hydra catalog`.
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// Bring the database to what the file says; shows what changes.
+    Apply {
+        /// The catalog.
+        file: PathBuf,
+        /// Why, for the record.
+        #[arg(long, default_value = "catalog apply")]
+        why: String,
+        /// Disable declared plot types that the file does not name.
+        #[arg(long)]
+        prune: bool,
+    },
+    /// Show what `apply` would change.
+    Diff {
+        /// The catalog.
+        file: PathBuf,
+        /// As for `apply`.
+        #[arg(long)]
+        prune: bool,
+    },
+    /// Write the database's catalog as a file.
+    Export {
+        /// The file; `-` is standard output.
+        file: PathBuf,
+    },
+}
+
+/// `hydra dead`.
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// The dead letters of all stages, or of one.
+    List(DeadStage),
+    /// One dead letter with its error; `--out` saves its bytes.
+    Show {
+        /// The message's id.
+        id: String,
+        /// Save the body here.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Send them to their stage again.
+    Replay(DeadChoice),
+    /// Throw them away.
+    Drop(DeadChoice),
+}
+
+/// Which stage.
+#[derive(Clone, Debug, Args)]
+pub struct DeadStage {
+    /// Only this stage.
+    #[arg(long)]
+    pub stage: Option<String>,
+}
+
+/// Which dead letters.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct DeadChoice {
+    /// The message with this id.
+    #[arg(long)]
+    pub id: Option<String>,
+    /// All of this stage.
+    #[arg(long)]
+    pub stage: Option<String>,
+    /// All.
+    #[arg(long)]
+    pub all: bool,
+}

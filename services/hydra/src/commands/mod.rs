@@ -1,0 +1,23 @@
+//! What the commands do, a file each.
+
+pub mod catalog;
+mod dead;
+mod demo;
+mod doctor;
+pub mod migrate;
+mod model;
+mod publish;
+pub mod run;
+pub mod simulate;
+pub mod up;
+
+pub use catalog::catalog;
+pub use dead::dead;
+pub use demo::demo;
+pub use doctor::doctor;
+pub use migrate::migrate;
+pub use model::model;
+pub use publish::publish;
+pub use run::run;
+pub use simulate::simulate;
+pub use up::up;

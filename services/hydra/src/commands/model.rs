@@ -1,0 +1,149 @@
+//! `hydra model`: import, look, release.
+
+use crate::{
+    cli::{Model as Command, Release},
+    commands::catalog::by,
+    config::Config,
+    models,
+};
+use anyhow::{Context, anyhow, bail};
+use hydra_blobs::Blobs;
+use hydra_model::{
+    Library, Runtime,
+    import::{ImportRequest, import_file},
+};
+use hydra_proto::{Label, ModelDigest, PlotTypeName, Threshold};
+use hydra_store::{
+    Database,
+    model::{self, Model},
+    release::{self, Action, Thresholds},
+};
+use std::{collections::BTreeMap, process::ExitCode};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// Runs the command.
+///
+/// # Errors
+/// What is wrong with the file or the request; the library and the active models are as before.
+pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    let database = Database::connect(&config.database).await?;
+    match command {
+        Command::Import { file, plot_type, labels, thresholds, letterbox } => {
+            let plot_type: PlotTypeName = plot_type.parse()?;
+            let parsed = labels.iter().map(|label| label.trim().parse());
+            let labels = parsed.collect::<Result<Vec<Label>, _>>()?;
+            let request = ImportRequest {
+                plot_type: Some(plot_type.clone()),
+                letterbox,
+                thresholds: read_thresholds(&thresholds, &labels)?,
+                ..ImportRequest::new(labels, OffsetDateTime::now_utc().format(&Rfc3339)?)
+            };
+            let library = Library::new(Blobs::open(&config.blobs).await?);
+            let runtime = Runtime::load(&models::runtime_config(&config))?;
+            let work = tokio::task::spawn_blocking(move || import_file(&file, &request, &runtime));
+            let imported = work.await?.context("not imported")?;
+            println!("{}", imported.report);
+            let digest =
+                models::add(&library, &database, &imported.bundle, vec![plot_type]).await?;
+            println!("model {digest}");
+            println!("released by: hydra model activate {} --why ...", &digest.to_string()[..12]);
+        }
+        Command::List { plot_type } => {
+            let of = plot_type.map(|name| name.parse()).transpose()?;
+            let found = model::list(&database, of).await?;
+            for model in &found {
+                println!("{}", line(model));
+            }
+            println!("{} models", found.len());
+        }
+        Command::Show { digest } => show(&find(&database, &digest).await?),
+        Command::Activate(wanted) => activate(&database, wanted).await?,
+        Command::Rollback { plot_type, why } => {
+            let plot_type: PlotTypeName = plot_type.parse()?;
+            release::release(&database, plot_type, Action::Rollback, by(why)).await?;
+            println!("rolled back");
+        }
+    }
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `Bad=0.8` for labels that the model has.
+fn read_thresholds(
+    texts: &[String],
+    labels: &[Label],
+) -> anyhow::Result<BTreeMap<Label, Threshold>> {
+    let mut thresholds = BTreeMap::new();
+    for text in texts {
+        let (label, value) =
+            text.split_once('=').ok_or_else(|| anyhow!("{text:?} is not LABEL=NUMBER"))?;
+        let label: Label = label.trim().parse()?;
+        if !labels.contains(&label) {
+            bail!("threshold for {label}, which is not among the labels");
+        }
+        let value: f32 = value.trim().parse().with_context(|| format!("threshold {text:?}"))?;
+        thresholds.insert(label, Threshold::try_from(value)?);
+    }
+    Ok(thresholds)
+}
+
+/// The one model whose digest begins so.
+async fn find(database: &Database, digest: &str) -> anyhow::Result<Model> {
+    if let Ok(whole) = digest.parse::<ModelDigest>() {
+        return Ok(model::show(database, whole).await?);
+    }
+    if digest.len() < 4 {
+        bail!("{digest:?}: at least four digits of a digest are needed");
+    }
+    let mut found: Vec<Model> = model::list(database, None).await?;
+    found.retain(|model| model.model.digest.to_string().starts_with(digest));
+    match found.len() {
+        0 => bail!("no model's digest begins with {digest:?}"),
+        1 => Ok(found.remove(0)),
+        several => bail!("{several} models begin with {digest:?}; give more digits"),
+    }
+}
+
+async fn activate(database: &Database, wanted: Release) -> anyhow::Result<()> {
+    let model = find(database, &wanted.digest).await?.model;
+    let manifest = hydra_model::Manifest::parse(model.manifest.as_bytes())?;
+    for plot_type in model.plot_types {
+        let thresholds: Thresholds = manifest.thresholds.clone().into_iter().collect();
+        let action = Action::Activate(model.digest, thresholds);
+        release::release(database, plot_type.clone(), action, by(wanted.why.clone())).await?;
+        println!("{plot_type}: active is {}", model.digest);
+    }
+    Ok(())
+}
+
+fn line(model: &Model) -> String {
+    let names: Vec<String> = model.model.plot_types.iter().map(ToString::to_string).collect();
+    let aliases: Vec<String> =
+        model.aliases.iter().map(|(name, alias)| format!("{} of {name}", alias.name())).collect();
+    format!(
+        "{}  {}  {}  {}  {}",
+        &model.model.digest.to_string()[..12],
+        created(model),
+        model.model.architecture,
+        names.join(","),
+        aliases.join(", ")
+    )
+}
+
+fn created(model: &Model) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(model.created_us) * 1_000)
+        .ok()
+        .and_then(|at| at.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+fn show(model: &Model) {
+    println!("{}", line(model));
+    println!("digest  {}", model.model.digest);
+    let labels: Vec<String> = model.model.labels.iter().map(ToString::to_string).collect();
+    println!("labels  {}", labels.join(", "));
+    println!("{}", model.model.manifest);
+    if let Some(evaluation) = &model.model.evaluation {
+        println!("{evaluation}");
+    }
+}

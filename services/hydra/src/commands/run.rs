@@ -1,0 +1,59 @@
+//! `hydra run ROLE...`: roles as consumers on RabbitMQ.
+
+use crate::{
+    cli::Role,
+    config::Config,
+    process::{Parts, Process, listen},
+};
+use anyhow::Context;
+use hydra_amqp::AmqpTransport;
+use hydra_blobs::Blobs;
+use hydra_boot::{EXIT_CONFIG, Telemetry};
+use hydra_stage::Health;
+use hydra_store::Database;
+use std::{process::ExitCode, sync::Arc};
+
+/// Runs the roles until SIGTERM, then finishes what is in hand.
+///
+/// # Errors
+/// When a role cannot start, or fails for good.
+pub async fn run(roles: &[Role], config: Config) -> anyhow::Result<ExitCode> {
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    let telemetry = match Telemetry::start(&config.telemetry, &names.join(",")) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("hydra: {error}");
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    let stop = hydra_boot::stop_on_signal()?;
+    let transport = Arc::new(AmqpTransport::new(config.broker.clone()));
+    let parts = Parts {
+        transport,
+        blobs: Blobs::open(&config.blobs).await?,
+        database: Database::connect(&config.database).await?,
+        health: Health::new(),
+        stop,
+        config: Arc::new(config),
+    };
+    let mut process = Process::new(parts);
+    pages(&mut process).await?;
+    process.start(roles).await?;
+    let ended = process.finish().await;
+    telemetry.finish();
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Health pages and metrics of the process.
+///
+/// # Errors
+/// When the address is taken.
+pub async fn pages(process: &mut Process) -> anyhow::Result<()> {
+    let Parts { config, health, stop, .. } = process.parts().clone();
+    let metrics = hydra_boot::metrics_buckets().context("metrics")?;
+    let listener = listen("health", config.health.address).await?;
+    process.spawn("health pages", async move {
+        hydra_boot::serve_pages(listener, health, metrics, stop).await.map_err(Into::into)
+    });
+    Ok(())
+}

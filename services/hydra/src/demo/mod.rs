@@ -1,0 +1,7 @@
+//! The parts of `hydra demo`.
+
+pub mod catalog;
+pub mod feed;
+pub mod follow;
+pub mod models;
+pub mod table;

@@ -1,0 +1,112 @@
+//! The demo's models: what is normal for each plot type, learnt from Good plots alone.
+//!
+//! Until labels exist, the verdicts are those of per-pixel statistics of Goods (see
+//! `hydra_train::normality`). The simulator's truth is never asked; what is drawn for training
+//! is drawn without faults, as an expert would pick Goods by eye.
+
+use crate::models;
+use anyhow::{Context, anyhow};
+use hydra_hall::{Hall, Mix, Painter, PlotType};
+use hydra_model::{
+    Bundle, Library, Runtime,
+    import::{ImportRequest, Source, import},
+    manifest::{Method, Normalisation, ScoreKind},
+};
+use hydra_proto::{Label, ModelDigest, PlotTypeName, registry::InputShape};
+use hydra_store::{
+    Database,
+    release::{self, Action, By, Thresholds},
+};
+use hydra_train::normality::{NormalitySettings, fit_normality};
+use hydra_vision::{Limits, Workbench};
+use indicatif::ProgressBar;
+use std::sync::Arc;
+
+/// Good plots a plot type.
+pub const GOODS: usize = 150;
+/// Runs that they are taken from; the demo shows those that follow.
+pub const TRAINING_RUNS: u32 = 60;
+/// One false alarm in so many Good plots is accepted.
+const FALSE_ALARM_RATE: f64 = 0.001;
+/// What the models look at.
+const SHAPE: InputShape = InputShape { width: 96, height: 64, channels: 3, letterbox: false };
+
+/// Learns, imports and activates a model for each plot type of the hall that has none yet.
+///
+/// # Errors
+/// When a model cannot be made, kept or released.
+pub async fn prepare(
+    hall: Arc<Hall>,
+    runtime: Runtime,
+    library: &Library,
+    database: &Database,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    let registry = hydra_store::registry(database).await?;
+    let missing: Vec<PlotType> = hall
+        .plot_types()
+        .iter()
+        .filter(|t| registry.plot_types.get(&t.name).is_none_or(|known| known.active.is_none()))
+        .cloned()
+        .collect();
+    bar.set_length(missing.len() as u64);
+    for plot_type in missing {
+        bar.set_message(plot_type.name.to_string());
+        let (hall, runtime) = (hall.clone(), runtime.clone());
+        let name = plot_type.name.clone();
+        let learn = tokio::task::spawn_blocking(move || learn(&hall, &plot_type, &runtime));
+        let learnt = learn.await?.with_context(|| format!("learning what is normal for {name}"))?;
+        let digest = models::add(library, database, &learnt, vec![name.clone()]).await?;
+        activate(database, name, digest).await?;
+        bar.inc(1);
+    }
+    Ok(())
+}
+
+fn learn(hall: &Hall, plot_type: &PlotType, runtime: &Runtime) -> anyhow::Result<Bundle> {
+    let (images, runs) = goods(hall, plot_type)?;
+    let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
+    let settings =
+        NormalitySettings { false_alarm_rate: FALSE_ALARM_RATE, ..NormalitySettings::default() };
+    let model = fit_normality(&images, &runs, SHAPE, &settings)?;
+    let labels = vec![Label::GOOD.parse()?, Label::BAD.parse()?];
+    let created_at =
+        time::OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339)?;
+    let request = ImportRequest {
+        plot_type: Some(plot_type.name.clone()),
+        normalisation: Normalisation::inside(),
+        scores: Some("probabilities".to_owned()),
+        score_kind: Some(ScoreKind::Softmax),
+        map: Some(("cam".to_owned(), Method::Model)),
+        architecture: "normality of pixels".to_owned(),
+        ..ImportRequest::new(labels, created_at)
+    };
+    let onnx = model.to_onnx(&[]);
+    Ok(import(Source::Network(&onnx), &request, runtime)?.bundle)
+}
+
+/// Good plots of the training runs, at the model's size, and the run of each.
+fn goods(hall: &Hall, plot_type: &PlotType) -> anyhow::Result<(Vec<Vec<u8>>, Vec<u32>)> {
+    let first = hall.first_run();
+    let good = Mix { bad_share: 0.0, ..Mix::default() };
+    let samples = hall.samples(plot_type, GOODS, first..first + TRAINING_RUNS, &good, 0);
+    let (mut painter, mut bench) = (Painter::new(), Workbench::new(Limits::default()));
+    let mut images = Vec::with_capacity(samples.len());
+    for sample in &samples {
+        let drawn = hall.draw_with(&mut painter, plot_type, sample.at, None)?;
+        let mut picture = bench.open(&drawn.png).map_err(|error| anyhow!(error))?;
+        images.push(picture.resized(&SHAPE).to_vec());
+    }
+    Ok((images, samples.iter().map(|sample| sample.at.run).collect()))
+}
+
+async fn activate(
+    database: &Database,
+    plot_type: PlotTypeName,
+    digest: ModelDigest,
+) -> anyhow::Result<()> {
+    let by = By { who: "demo".to_owned(), why: "learnt from Good plots".to_owned() };
+    let action = Action::Activate(digest, Thresholds::new());
+    release::release(database, plot_type, action, by).await?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The one binary: roles and commands. The composition root: only here services meet.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod heartbeats;
+mod models;
+mod process;
+mod producer;
+mod roles;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use config::Config;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match Config::load(cli.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("hydra: {error}");
+            return ExitCode::from(hydra_boot::EXIT_CONFIG);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("hydra: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(dispatch(cli.command, config));
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("hydra: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run { roles } => commands::run(&roles, config).await,
+        Command::Up => commands::up(config).await,
+        Command::Demo(demo) => commands::demo(demo, config).await,
+        Command::Migrate => commands::migrate(config).await,
+        Command::Publish(publish) => commands::publish(publish, config).await,
+        Command::Simulate(simulate) => commands::simulate(simulate, config).await,
+        Command::Model(model) => commands::model(model, config).await,
+        Command::Catalog(catalog) => commands::catalog(catalog, config).await,
+        Command::Dead(dead) => commands::dead(dead, config).await,
+        Command::Doctor => commands::doctor(config).await,
+    }
+}

@@ -1,0 +1,121 @@
+//! How each role is put together.
+
+use crate::models::runtime_config;
+use crate::{
+    cli::Role,
+    process::{Parts, Process, listen},
+};
+use hydra_gradcam::Gradcam;
+use hydra_infer::Infer;
+use hydra_ingest::{
+    AmqpDoor, Door,
+    folder::FolderDoor,
+    http::{self, HttpConfig},
+};
+use hydra_keep::Keep;
+use hydra_model::{Library, Runtime};
+use hydra_proto::registry::Registry;
+use hydra_query::QueryConfig;
+use hydra_resize::Resize;
+use hydra_stage::{Runner, Stage};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Starts one role in the process.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn start(
+    role: Role,
+    process: &mut Process,
+    registry: watch::Receiver<Arc<Registry>>,
+) -> anyhow::Result<()> {
+    let parts = process.parts().clone();
+    let threads = parts.config.work.threads();
+    match role {
+        Role::Ingest => ingest(process, parts).await?,
+        Role::Infer => infer(process, parts, registry)?,
+        Role::Resize => stage(process, Resize::new(parts.blobs.clone(), registry, threads)),
+        Role::Gradcam => gradcam(process, parts)?,
+        Role::Keep => stage(process, Keep::new(parts.database.clone())),
+        Role::Query => query(process, parts).await?,
+    }
+    Ok(())
+}
+
+/// Runs a stage as a part of the process.
+fn stage<S: Stage>(process: &mut Process, stage: S) {
+    let Parts { transport, health, stop, .. } = process.parts().clone();
+    let runner = Runner::new(stage, transport, health);
+    process.spawn(S::NAME, async move { runner.run(stop).await.map_err(Into::into) });
+}
+
+async fn ingest(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
+    let Parts { config, blobs, transport, health, stop, .. } = parts;
+    let door = Door::new(blobs, transport);
+    let listener = listen("ingest", config.ingest.address).await?;
+    let http = HttpConfig { listen: listener.local_addr()?, ..HttpConfig::default() };
+    let router = http::router(door.clone(), &http);
+    let token = stop.clone();
+    process.spawn("http door", async move {
+        http::serve(listener, router, &http, token).await.map_err(Into::into)
+    });
+    for folder in &config.ingest.folders {
+        let journals = &config.ingest.journals;
+        let watching = FolderDoor::open(folder.clone(), journals, door.clone(), health.clone())?;
+        let token = stop.clone();
+        process.spawn("watched folder", async move {
+            watching.run(token).await;
+            Ok(())
+        });
+    }
+    stage(process, AmqpDoor::new(door));
+    Ok(())
+}
+
+async fn query(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
+    let Parts { config, blobs, database, health, stop, .. } = parts;
+    let listener = listen("pages", config.query.address).await?;
+    let settings = QueryConfig::new(config.hall.name.clone());
+    health.well("pages");
+    process.spawn("query", async move {
+        hydra_query::serve(listener, settings, database, blobs, stop).await.map_err(Into::into)
+    });
+    Ok(())
+}
+
+fn infer(
+    process: &mut Process,
+    parts: Parts,
+    registry: watch::Receiver<Arc<Registry>>,
+) -> anyhow::Result<()> {
+    let runtime = Runtime::load(&runtime_config(&parts.config))?;
+    let library = Library::new(parts.blobs.clone());
+    let threads = parts.config.work.threads();
+    let infer = Infer::new(library, &runtime, registry, threads, parts.health.clone())?;
+    let (lost, keep_up, stop) = (infer.gave_up(), infer.keep_up(), parts.stop.clone());
+    process.spawn("infer watch", async move {
+        tokio::select! {
+            threads = lost => anyhow::bail!("{threads} threads hang in a network; a new process is needed"),
+            () = keep_up => Ok(()),
+            () = stop.cancelled() => Ok(()),
+        }
+    });
+    stage(process, infer);
+    Ok(())
+}
+
+fn gradcam(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
+    let runtime = Runtime::load(&runtime_config(&parts.config))?;
+    let library = Library::new(parts.blobs.clone());
+    let gradcam = Gradcam::new(library, &runtime, parts.config.work.threads())?;
+    let (lost, stop) = (gradcam.gave_up(), parts.stop.clone());
+    process.spawn("gradcam watch", async move {
+        tokio::select! {
+            threads = lost => anyhow::bail!("{threads} threads hang in a network; a new process is needed"),
+            () = stop.cancelled() => Ok(()),
+        }
+    });
+    stage(process, gradcam);
+    Ok(())
+}

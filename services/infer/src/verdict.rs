@@ -1,0 +1,70 @@
+//! Scores -> calibrated probabilities -> a verdict, under the thresholds in force.
+
+use crate::chunk::Raw;
+use hydra_model::{
+    Manifest,
+    score::{self, BadScores},
+};
+use hydra_proto::{
+    Label,
+    events::{ModelRole, Prediction, Score, VerdictState},
+    registry::Release,
+};
+
+/// Confirms a label that the release has no threshold for.
+const DEFAULT_THRESHOLD: f32 = 0.5;
+
+/// The prediction of one model for one image: arg-max over calibrated probabilities, confirmed
+/// from the label's threshold on, novel when the model's guard says so.
+///
+/// # Errors
+/// [`BadScores`] when the network gave no numbers that can be probabilities.
+pub(crate) fn of(
+    manifest: &Manifest,
+    release: &Release,
+    role: ModelRole,
+    raw: &Raw,
+    embeddings: bool,
+) -> Result<Prediction, BadScores> {
+    let probabilities = score::probabilities(manifest, &raw.scores)?;
+    let best = probabilities.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    // a manifest has at least one label, and one probability for each
+    let (best, confidence) = best.map_or((0, 0.0), |(index, p)| (index, *p));
+    let label = &manifest.labels[best];
+    let threshold = release.thresholds.get(label).map_or(DEFAULT_THRESHOLD, |t| t.get());
+    let guard = match (&manifest.novelty, &raw.novelty) {
+        (Some(spec), Some(value)) => Some(score::novelty(spec, value)?),
+        _ => None,
+    };
+    let state = match guard {
+        Some(guard) if guard.novel => VerdictState::Novel,
+        _ if confidence >= threshold => VerdictState::Confirmed,
+        _ => VerdictState::Unconfirmed,
+    };
+    let score = |(label, probability): (&Label, &f32)| Score {
+        label: label.to_string(),
+        probability: *probability,
+    };
+    let embedding = if embeddings { &raw.embedding[..] } else { &[] };
+    score::all_finite(embedding)?;
+    Ok(Prediction {
+        model: release.model.to_field(),
+        role: role.into(),
+        scores: manifest.labels.iter().zip(&probabilities).map(score).collect(),
+        label: label.to_string(),
+        confidence,
+        threshold,
+        state: state.into(),
+        p_value: guard.and_then(|guard| guard.p_value),
+        work_us: u32::try_from(raw.work.as_micros()).unwrap_or(u32::MAX),
+        note: String::new(),
+        embedding: embedding.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    })
+}
+
+/// Whether people will want to see why: for what asks for attention, if the model can say.
+pub(crate) fn wants_a_map(manifest: &Manifest, prediction: &Prediction) -> bool {
+    let good = prediction.label.parse::<Label>().is_ok_and(|label| label.counts_as_good());
+    let notable = !good || prediction.state() != VerdictState::Confirmed;
+    prediction.role() == ModelRole::Active && notable && manifest.explain.method().is_some()
+}

@@ -1,0 +1,194 @@
+//! What is said of an image, and by which model.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::*;
+use hydra_infer::InferConfig;
+use hydra_model::{
+    manifest::{Novelty, NoveltyKind},
+    onnx::{DataType, Dim, attr_ints, node, value_info},
+    samples::{Head, Sample},
+};
+use hydra_proto::{
+    events::{ImageResized, ModelRole, VerdictState},
+    registry::InputShape,
+};
+use hydra_stage::Failure;
+
+fn sample(seed: u64) -> Sample {
+    Sample { seed, ..Sample::default() }
+}
+
+#[tokio::test]
+async fn a_verdict_is_confirmed_from_the_releases_threshold_on() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    let bundle = network(sample(1));
+    bench.release("A", &bundle, 0.0).await;
+    bench.settle().await;
+    let sure = bench.one(event("A", 1)).await.unwrap();
+    let prediction = &sure.inferred.predictions[0];
+    assert_eq!(prediction.state(), VerdictState::Confirmed);
+    assert_eq!((sure.model(0), prediction.role()), (bundle.digest, ModelRole::Active));
+    let best = sure.probabilities().into_iter().fold(0.0, f32::max);
+    assert_eq!(prediction.confidence, best);
+
+    bench.point("A", &bundle, prediction.confidence + 1e-4);
+    bench.settle().await;
+    let unsure = bench.one(event("A", 1)).await.unwrap();
+    let prediction = &unsure.inferred.predictions[0];
+    assert_eq!(prediction.state(), VerdictState::Unconfirmed);
+    assert_eq!(prediction.threshold, best + 1e-4);
+    keep_up.abort();
+}
+
+#[tokio::test]
+async fn a_map_is_wanted_for_what_asks_for_attention() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    let bundle = network(sample(1));
+    bench.release("A", &bundle, 0.0).await;
+    bench.settle().await;
+    let outcomes = bench.all((0..12).map(|seed| event("A", seed)).collect()).await;
+    for outcome in outcomes {
+        let outcome = outcome.unwrap();
+        let good = outcome.inferred.predictions[0].label == "Good";
+        assert_eq!(outcome.wanted.is_some(), !good);
+    }
+    bench.point("A", &bundle, 1.0);
+    bench.settle().await;
+    let sent = event("A", 3);
+    let unsure = bench.one(sent.clone()).await.unwrap();
+    let wanted = unsure.wanted.unwrap();
+    assert_eq!(wanted.label, unsure.inferred.predictions[0].label);
+    assert_eq!(wanted.pixels.as_ref(), sent.pixels.first());
+
+    // a network that cannot be explained is not asked to
+    let flat = network(Sample { head: Head::Flat, ..sample(2) });
+    bench.release("A", &flat, 1.0).await;
+    bench.settle().await;
+    assert!(bench.one(event("A", 3)).await.unwrap().wanted.is_none());
+    keep_up.abort();
+}
+
+#[tokio::test]
+async fn what_is_unlike_training_is_novel_whatever_the_scores() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    // the guard is the picture's mean: white pictures are novel
+    let novelty = Novelty { output: "mean".into(), kind: NoveltyKind::Score, threshold: 0.9 };
+    let bundle = changed(
+        sample(1),
+        hydra_model::import::ImportRequest { novelty: Some(novelty), ..request() },
+        |graph| {
+            let axes = attr_ints("axes", &[1, 2, 3]);
+            graph.node.push(node("ReduceMean", "mean", &["image"], &["mean"]).with(axes));
+            let dims = [Dim::Named("n"), Dim::Fixed(1), Dim::Fixed(1), Dim::Fixed(1)];
+            graph.output.push(value_info("mean", DataType::Float, &dims));
+        },
+    );
+    bench.release("A", &bundle, 0.0).await;
+    bench.settle().await;
+    let white = event_of("A", &picture(0, Some(255)), &[SHAPE]);
+    let outcomes = bench.all(vec![event("A", 1), white]).await;
+    let states = outcomes.iter().map(|o| o.as_ref().unwrap().inferred.predictions[0].state());
+    assert_eq!(states.collect::<Vec<_>>(), [VerdictState::Confirmed, VerdictState::Novel]);
+    assert!(outcomes[1].as_ref().unwrap().wanted.is_some());
+    keep_up.abort();
+}
+
+#[tokio::test]
+async fn without_a_model_the_reason_is_said() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    bench.edit("Empty", |_| {});
+    bench.release("Off", &network(sample(1)), 0.5).await;
+    bench.edit("Off", |entry| entry.disabled = true);
+    bench.settle().await;
+    let outcomes = bench.all(vec![event("Unknown", 1), event("Empty", 1), event("Off", 1)]).await;
+    let reasons: Vec<String> =
+        outcomes.into_iter().map(|o| o.unwrap().inferred.no_verdict_reason).collect();
+    assert_eq!(reasons, ["no model", "no model", "plot type disabled"]);
+    keep_up.abort();
+}
+
+#[tokio::test]
+async fn batches_across_plot_types_equal_images_one_by_one() {
+    let bench = Bench::new(InferConfig { threads: 2, batch: 8, ..InferConfig::default() }).await;
+    let keep_up = bench.keep_up();
+    let names = ["A", "B", "C", "D", "E"];
+    for (seed, plot_type) in names.iter().enumerate() {
+        match seed {
+            0..3 => bench.release(plot_type, &headed(seed as u64 + 1), 0.5).await,
+            _ => bench.release(plot_type, &network(sample(seed as u64)), 0.5).await,
+        }
+    }
+    // a candidate on the same trunk sees the same pictures
+    let candidate = headed(9);
+    bench.library.add(&candidate).await.unwrap();
+    bench.edit("A", |entry| entry.candidate = Some(released(&candidate, 0.5)));
+    bench.settle().await;
+    let events: Vec<ImageResized> =
+        (0..40).map(|i| event(names[i * 7 % names.len()], i as u64)).collect();
+    let mut alone = Vec::new();
+    for event in &events {
+        alone.push(bench.one(event.clone()).await.unwrap());
+    }
+    // twice: the first batch also tells how long an image takes
+    for _ in 0..2 {
+        let together = bench.all(events.clone()).await;
+        for (one, other) in alone.iter().zip(together) {
+            let other = other.unwrap();
+            assert_eq!(one.inferred.image, other.inferred.image);
+            assert_eq!(one.inferred.predictions.len(), other.inferred.predictions.len());
+            for (a, b) in one.inferred.predictions.iter().zip(&other.inferred.predictions) {
+                assert_eq!((&a.model, a.role), (&b.model, b.role));
+                for (x, y) in a.scores.iter().zip(&b.scores) {
+                    assert!((x.probability - y.probability).abs() <= 1e-6, "{x:?} {y:?}");
+                }
+            }
+        }
+    }
+    let of_a = alone.iter().find(|o| o.inferred.image.as_ref().unwrap().plot_type == "A");
+    assert_eq!(of_a.unwrap().model(1), candidate.digest);
+    keep_up.abort();
+}
+
+#[tokio::test]
+async fn a_release_of_another_size_works_on_images_that_were_resized_before_it() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    let bundle = network(Sample { width: 32, height: 16, ..sample(1) });
+    bench.release("A", &bundle, 0.5).await;
+    bench.settle().await;
+    let png = picture(1, None);
+    let other = InputShape { width: 32, height: 16, ..SHAPE };
+    let in_time = bench.one(event_of("A", &png, &[SHAPE, other])).await.unwrap();
+    let late = event_of("A", &png, &[SHAPE]);
+    let missing = bench.one(late.clone()).await;
+    assert!(matches!(missing, Err(Failure::Failed(_))), "its original is not in the store");
+    bench.library.blobs().put(png.into()).await.unwrap();
+    let remade = bench.one(late).await.unwrap();
+    assert_eq!(remade.probabilities(), in_time.probabilities());
+    keep_up.abort();
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_message_is_refused_and_costs_nobody_else() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    bench.release("A", &network(sample(1)), 0.5).await;
+    bench.settle().await;
+    let nameless = ImageResized { image: None, ..event("A", 1) };
+    let mut hostile = event("A", 1);
+    hostile.image.as_mut().unwrap().plot_type = "../../etc/passwd".into();
+    let mut torn = event("A", 1);
+    torn.pixels[0].zstd = torn.pixels[0].zstd.slice(..8);
+    let outcomes = bench.all(vec![nameless, event("A", 2), hostile, torn, event("A", 3)]).await;
+    for wrong in [0, 2, 3] {
+        assert!(matches!(outcomes[wrong], Err(Failure::Refused(_))), "{:?}", outcomes[wrong]);
+    }
+    assert!(outcomes[1].is_ok() && outcomes[4].is_ok());
+    keep_up.abort();
+}

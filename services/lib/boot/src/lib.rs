@@ -1,0 +1,19 @@
+//! Environment, files, signals -> configuration, telemetry, health pages and an orderly end.
+//!
+//! What every role of the one binary needs before and around its own work. Nothing here knows
+//! what a role does.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod config;
+mod pages;
+mod shutdown;
+mod telemetry;
+
+pub use config::{ConfigError, load};
+pub use pages::{metrics_buckets, serve_pages};
+pub use shutdown::{finish, stop_on_signal};
+pub use telemetry::{LogFormat, Telemetry, TelemetryConfig, TelemetryError};
+
+/// Exit status for a configuration that cannot be used (`EX_USAGE` of sysexits.h).
+pub const EXIT_CONFIG: u8 = 64;

@@ -1,0 +1,174 @@
+//! Row ids that facts need before they can be written, and multi-row inserts.
+
+use crate::{
+    PlotTypeState, StoreError,
+    catalog::{Hall, Spec},
+    entity::{model, model_label, plot_type, setting},
+    json, now_us,
+    plot_type::ids,
+};
+use hydra_proto::{ModelDigest, PlotTypeName};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::{collections::HashMap, sync::Arc};
+
+/// Rows of one insert at most. Bound values of a statement are limited (SQLite: 32,766), and the
+/// driver keeps each distinct statement prepared, so there must not be one for each batch size.
+const CHUNK: usize = 256;
+
+/// What keep must know of a plot type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlotTypeFacts {
+    /// Row id.
+    pub id: i32,
+    /// Whether anybody declared it.
+    pub state: PlotTypeState,
+    /// What was declared.
+    pub spec: Arc<Spec>,
+}
+
+/// The hall's settings and the plot types called `names`; unknown ones are registered as
+/// discovered.
+///
+/// # Errors
+/// When the database does not answer, or holds what cannot be read.
+pub async fn plot_types(
+    db: &crate::Database,
+    names: Vec<PlotTypeName>,
+) -> Result<(Hall, HashMap<PlotTypeName, PlotTypeFacts>), StoreError> {
+    db.run(|pool| async move {
+        let ids = ids(&pool, &names).await?;
+        let hall = match setting::Entity::find_by_id("hall").one(&pool).await? {
+            Some(row) => json::read("the hall's settings", &row.value)?,
+            None => Hall::default(),
+        };
+        let facts = facts(&pool, ids).await?;
+        Ok::<_, StoreError>((hall, facts))
+    })
+    .await
+}
+
+async fn facts(
+    pool: &DatabaseConnection,
+    ids: HashMap<PlotTypeName, i32>,
+) -> Result<HashMap<PlotTypeName, PlotTypeFacts>, StoreError> {
+    let mut specs = HashMap::with_capacity(ids.len());
+    let wanted: Vec<i32> = ids.values().copied().collect();
+    for chunk in wanted.chunks(1_000) {
+        let rows = plot_type::Entity::find()
+            .filter(plot_type::Column::Id.is_in(chunk.iter().copied()))
+            .all(pool)
+            .await?;
+        for row in rows {
+            let spec: Spec = json::read("a plot type", &row.spec)?;
+            specs.insert(row.id, (PlotTypeState::from_column(row.state)?, Arc::new(spec)));
+        }
+    }
+    let facts = ids.into_iter().filter_map(|(name, id)| {
+        let (state, spec) = specs.remove(&id)?;
+        Some((name, PlotTypeFacts { id, state, spec }))
+    });
+    Ok(facts.collect())
+}
+
+/// The row ids of models, with their labels in the order of their scores. A model that the
+/// library does not know, because its database was set back, is registered with the labels that
+/// the prediction names, so that no verdict is lost.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn model_ids(
+    db: &crate::Database,
+    wanted: Vec<(ModelDigest, Vec<String>)>,
+) -> Result<HashMap<ModelDigest, (i32, Vec<String>)>, StoreError> {
+    db.transaction(move |txn| {
+        let wanted = wanted.clone();
+        Box::pin(async move {
+            let mut models = HashMap::with_capacity(wanted.len());
+            for (digest, labels) in wanted {
+                models.insert(digest, model_id(txn, &digest, labels).await?);
+            }
+            Ok(models)
+        })
+    })
+    .await
+}
+
+async fn model_id<C: ConnectionTrait>(
+    db: &C,
+    digest: &ModelDigest,
+    labels: Vec<String>,
+) -> Result<(i32, Vec<String>), StoreError> {
+    if let Some(row) = crate::model::row_of(db, digest).await? {
+        let known: Vec<String> = model_label::Entity::find()
+            .select_only()
+            .column(model_label::Column::Label)
+            .filter(model_label::Column::ModelId.eq(row.id))
+            .order_by_asc(model_label::Column::Position)
+            .into_tuple()
+            .all(db)
+            .await?;
+        return Ok((row.id, known));
+    }
+    let stranger = model::ActiveModel {
+        digest: Set(digest.as_bytes().to_vec()),
+        architecture: Set(String::new()),
+        inputs: Set("[]".to_owned()),
+        manifest: Set("{}".to_owned()),
+        created_us: Set(now_us()),
+        ..Default::default()
+    };
+    model::Entity::insert(stranger)
+        .on_conflict_do_nothing_on([model::Column::Digest])
+        .exec_without_returning(db)
+        .await?;
+    let row = crate::model::row_of(db, digest).await?;
+    let id = row.ok_or_else(|| StoreError::Missing(format!("model {digest}")))?.id;
+    let rows = labels.iter().zip(0..).map(|(label, position)| model_label::ActiveModel {
+        model_id: Set(id),
+        position: Set(position),
+        label: Set(label.clone()),
+    });
+    model_label::Entity::insert_many(rows)
+        .on_conflict_do_nothing()
+        .exec_without_returning(db)
+        .await?;
+    Ok((id, labels))
+}
+
+/// Inserts rows that are known to be new; one that is there nevertheless stays as it is. Chunks
+/// have the size of a power of two, so that few distinct statements are prepared.
+pub(super) async fn insert_all<E, C>(db: &C, mut rows: Vec<E::Model>) -> Result<(), StoreError>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: Send,
+    C: ConnectionTrait,
+{
+    while !rows.is_empty() {
+        let rest = rows.split_off(chunk(rows.len()));
+        let now = rows.into_iter().map(IntoActiveModel::into_active_model);
+        E::insert_many(now).on_conflict_do_nothing().exec_without_returning(db).await?;
+        rows = rest;
+    }
+    Ok(())
+}
+
+/// The largest power of two that is in `count`, at most [`CHUNK`].
+fn chunk(count: usize) -> usize {
+    count.checked_ilog2().map_or(0, |log| 1 << log).min(CHUNK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_come_in_few_sizes() {
+        for (count, size) in [(0, 0), (1, 1), (3, 2), (255, 128), (256, 256), (5_000, 256)] {
+            assert_eq!(chunk(count), size, "{count}");
+        }
+    }
+}

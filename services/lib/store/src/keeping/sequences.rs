@@ -1,0 +1,402 @@
+//! Sequences: consecutive images of a plot type with the same trouble, folded to one row.
+//!
+//! Images are placed one by one, in whatever order they come, and after each the rows are those
+//! that a look at all images would give: every sequence is as long as it can be, and no two
+//! touch. Nearly always an image is newer than all before it, and then the newest sequence of
+//! its plot type, held in memory, is all that must be known. A late image looks for its
+//! neighbours.
+
+use super::elements::{Element, Elements, Key};
+use crate::{
+    Kind, StoreError,
+    entity::{sequence, track},
+    id, incident, outbox,
+};
+use hydra_proto::events::{self, AlarmChanged, AlarmState};
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, sea_query::OnConflict,
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// An image that is to be placed.
+pub(super) struct Arrival {
+    pub element: Element,
+    /// For the alarms that it causes.
+    pub image: events::Image,
+}
+
+/// The sequences of some plot types, within one transaction.
+pub(super) struct Sequences<'a> {
+    txn: &'a DatabaseTransaction,
+    commit_no: i64,
+    tracks: HashMap<(i32, i16), Track>,
+    /// Changed, and no longer the newest of their track.
+    ended: Vec<sequence::Model>,
+    alarms: Vec<(Vec<u8>, AlarmChanged)>,
+}
+
+/// The newest end of the sequences of one kind.
+#[derive(Default)]
+struct Track {
+    /// The newest image that counts, whether it is inside or not.
+    last: Option<Key>,
+    /// The sequence with the newest first image.
+    newest: Option<sequence::Model>,
+    moved: bool,
+    /// Whether `newest` is to be written.
+    changed: bool,
+}
+
+fn first(sequence: &sequence::Model) -> Key {
+    (sequence.first_us, sequence.first_image.clone())
+}
+
+fn last(sequence: &sequence::Model) -> Key {
+    (sequence.last_us, sequence.last_image.clone())
+}
+
+/// The first image after a sequence that ended it; a person's end sorts before all of its time.
+fn end(sequence: &sequence::Model) -> Option<Key> {
+    Some((sequence.end_us?, sequence.end_image.clone().unwrap_or_default()))
+}
+
+fn set_end(sequence: &mut sequence::Model, end: Option<Key>) {
+    sequence.open = end.is_none();
+    (sequence.end_us, sequence.end_image) = end.unzip();
+}
+
+impl<'a> Sequences<'a> {
+    /// Reads the newest ends for these plot types.
+    pub async fn read(
+        txn: &'a DatabaseTransaction,
+        commit_no: i64,
+        plot_type_ids: Vec<i32>,
+    ) -> Result<Self, StoreError> {
+        let rows = track::Entity::find()
+            .filter(track::Column::PlotTypeId.is_in(plot_type_ids))
+            .all(txn)
+            .await?;
+        let ids: Vec<_> = rows.iter().filter_map(|row| row.sequence_id.clone()).collect();
+        let mut newest: HashMap<Vec<u8>, sequence::Model> = HashMap::new();
+        if !ids.is_empty() {
+            let found = sequence::Entity::find().filter(sequence::Column::Id.is_in(ids));
+            newest.extend(found.all(txn).await?.into_iter().map(|s| (s.id.clone(), s)));
+        }
+        let tracks = rows.into_iter().map(|row| {
+            let track = Track {
+                last: Some((row.last_us, row.last_image)),
+                newest: row.sequence_id.and_then(|id| newest.remove(&id)),
+                ..Default::default()
+            };
+            ((row.plot_type_id, row.kind), track)
+        });
+        Ok(Self { txn, commit_no, tracks: tracks.collect(), ended: Vec::new(), alarms: Vec::new() })
+    }
+
+    /// Places the images of one plot type; none of them is in the database yet.
+    pub async fn place(
+        &mut self,
+        plot_type_id: i32,
+        mut arrivals: Vec<Arrival>,
+    ) -> Result<(), StoreError> {
+        arrivals.sort_by(|a, b| a.element.key.cmp(&b.element.key));
+        let mut placed = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            for trouble in Kind::TROUBLES {
+                let Some(inside) = arrival.element.kind.counts_for(trouble) else { continue };
+                let key = &arrival.element.key;
+                let track = self.tracks.entry((plot_type_id, trouble as i16)).or_default();
+                if track.last.as_ref().is_none_or(|last| last < key) {
+                    self.newest(plot_type_id, trouble, inside, &arrival);
+                } else {
+                    let elements = Elements { txn: self.txn, plot_type_id, placed: &placed };
+                    let between = Between { elements, trouble, inside, arrival: &arrival };
+                    self.late(between).await?;
+                }
+            }
+            placed.push(arrival.element);
+        }
+        Ok(())
+    }
+
+    /// An image that is newer than all that count for this trouble.
+    fn newest(&mut self, plot_type_id: i32, trouble: Kind, inside: bool, arrival: &Arrival) {
+        let Some(track) = self.tracks.get_mut(&(plot_type_id, trouble as i16)) else { return };
+        let Element { key, label, .. } = &arrival.element;
+        track.last = Some(key.clone());
+        track.moved = true;
+        let state = match (track.newest.as_mut().filter(|sequence| sequence.open), inside) {
+            (None, false) => return,
+            (Some(sequence), true) => {
+                sequence.images += 1;
+                sequence.label.clone_from(label);
+                (sequence.last_us, sequence.last_image) = key.clone();
+                AlarmState::Continues
+            }
+            (Some(sequence), false) => {
+                set_end(sequence, Some(key.clone()));
+                AlarmState::Cleared
+            }
+            (None, true) => {
+                let begun = begin(plot_type_id, trouble, &arrival.element);
+                if let Some(before) = track.newest.replace(begun).filter(|_| track.changed) {
+                    self.ended.push(before);
+                }
+                AlarmState::Raised
+            }
+        };
+        track.changed = true;
+        let Some(sequence) = track.newest.as_mut() else { return };
+        sequence.commit_no = self.commit_no;
+        let sequence = sequence.clone();
+        self.tell(&sequence, state, arrival);
+    }
+
+    /// Remembers an alarm; several images of one incident in a batch continue it once.
+    fn tell(&mut self, sequence: &sequence::Model, state: AlarmState, arrival: &Arrival) {
+        if sequence.kind != Kind::Bad as i16 {
+            return;
+        }
+        let mut alarm = incident::alarm(sequence, &arrival.image.plot_type, state);
+        alarm.run = arrival.image.run;
+        alarm.image = Some(arrival.image.clone());
+        let before = self.alarms.iter_mut().rev().find(|(id, _)| *id == sequence.id);
+        match before {
+            Some((_, before)) if state == AlarmState::Continues => {
+                *before = AlarmChanged { state: before.state, ..alarm };
+            }
+            _ => self.alarms.push((sequence.id.clone(), alarm)),
+        }
+    }
+
+    /// Whether anybody is to be told.
+    pub fn has_alarms(&self) -> bool {
+        !self.alarms.is_empty()
+    }
+
+    /// Writes what is held in memory and promises the alarms.
+    pub async fn write(self) -> Result<(), StoreError> {
+        let mut changed = self.ended;
+        let mut moved = BTreeMap::new();
+        for ((plot_type_id, kind), track) in self.tracks {
+            let sequence_id = track.newest.as_ref().map(|sequence| sequence.id.clone());
+            changed.extend(track.newest.filter(|_| track.changed));
+            if let Some((last_us, last_image)) = track.last.filter(|_| track.moved) {
+                let row = track::Model { plot_type_id, kind, last_us, last_image, sequence_id };
+                moved.insert((plot_type_id, kind), row);
+            }
+        }
+        upsert(self.txn, changed).await?;
+        use track::Column as C;
+        let newest = OnConflict::columns([C::PlotTypeId, C::Kind])
+            .update_columns([C::LastUs, C::LastImage, C::SequenceId])
+            .to_owned();
+        track::Entity::insert_many(moved.into_values().map(IntoActiveModel::into_active_model))
+            .on_conflict(newest)
+            .exec_without_returning(self.txn)
+            .await?;
+        let promises = self.alarms.iter().map(|(_, alarm)| outbox::promise(alarm)).collect();
+        outbox::insert(self.txn, promises).await
+    }
+
+    /// An image that comes between others: looks at its neighbours and writes at once, so that
+    /// the next late one finds what it left.
+    async fn late(&mut self, between: Between<'_>) -> Result<(), StoreError> {
+        self.write_held(between.elements.plot_type_id, between.trouble).await?;
+        let near = Near::read(&between).await?;
+        let mut changed = if between.inside {
+            between.inside(near).await?
+        } else {
+            between.outside(near).await?
+        };
+        for sequence in &mut changed {
+            sequence.commit_no = self.commit_no;
+        }
+        upsert(self.txn, changed.clone()).await?;
+        let of = (between.elements.plot_type_id, between.trouble as i16);
+        let Some(track) = self.tracks.get_mut(&of) else { return Ok(()) };
+        for sequence in changed {
+            let newer = track
+                .newest
+                .as_ref()
+                .is_none_or(|newest| newest.id == sequence.id || first(newest) < first(&sequence));
+            if newer {
+                track.moved |= track.newest.as_ref().is_none_or(|n| n.id != sequence.id);
+                track.newest = Some(sequence);
+            }
+        }
+        Ok(())
+    }
+
+    /// What memory holds of this track goes to the database, where a late image looks.
+    async fn write_held(&mut self, plot_type_id: i32, trouble: Kind) -> Result<(), StoreError> {
+        let held = std::mem::take(&mut self.ended);
+        let track = self.tracks.get_mut(&(plot_type_id, trouble as i16));
+        let newest = track.and_then(|track| {
+            let changed = std::mem::take(&mut track.changed);
+            track.newest.clone().filter(|_| changed)
+        });
+        upsert(self.txn, held.into_iter().chain(newest).collect()).await
+    }
+}
+
+/// A sequence of one image.
+fn begin(plot_type_id: i32, trouble: Kind, element: &Element) -> sequence::Model {
+    let (us, image) = element.key.clone();
+    sequence::Model {
+        // an image begins at most one sequence of a kind
+        id: id::derived(&[&image, &[trouble as u8]]),
+        plot_type_id,
+        kind: trouble as i16,
+        label: element.label.clone(),
+        first_us: us,
+        first_image: image.clone(),
+        last_us: us,
+        last_image: image,
+        end_us: None,
+        end_image: None,
+        open: true,
+        images: 1,
+        commit_no: 0,
+    }
+}
+
+/// A late image and what it comes between.
+struct Between<'a> {
+    elements: Elements<'a>,
+    trouble: Kind,
+    inside: bool,
+    arrival: &'a Arrival,
+}
+
+/// The sequences around a late image.
+struct Near {
+    /// The last one that begins before it.
+    before: Option<sequence::Model>,
+    /// The first one that begins after it.
+    after: Option<sequence::Model>,
+}
+
+impl Near {
+    async fn read(between: &Between<'_>) -> Result<Self, StoreError> {
+        use sequence::Column as C;
+        let (us, image) = between.arrival.element.key.clone();
+        let all = || {
+            sequence::Entity::find()
+                .filter(C::PlotTypeId.eq(between.elements.plot_type_id))
+                .filter(C::Kind.eq(between.trouble as i16))
+        };
+        let earlier = Condition::all()
+            .add(C::FirstUs.lte(us))
+            .add(Condition::any().add(C::FirstUs.lt(us)).add(C::FirstImage.lt(image.clone())));
+        let later = Condition::all()
+            .add(C::FirstUs.gte(us))
+            .add(Condition::any().add(C::FirstUs.gt(us)).add(C::FirstImage.gt(image)));
+        let before = all().filter(earlier).order_by_desc(C::FirstUs).order_by_desc(C::FirstImage);
+        let after = all().filter(later).order_by_asc(C::FirstUs).order_by_asc(C::FirstImage);
+        Ok(Self {
+            before: before.one(between.elements.txn).await?,
+            after: after.one(between.elements.txn).await?,
+        })
+    }
+}
+
+impl Between<'_> {
+    /// The image is inside a sequence: of one that is there, or of a new one.
+    async fn inside(&self, near: Near) -> Result<Vec<sequence::Model>, StoreError> {
+        let Element { key, label, .. } = &self.arrival.element;
+        if let Some(mut before) = near.before.filter(|s| end(s).is_none_or(|end| *key < end)) {
+            before.images += 1;
+            if last(&before) < *key {
+                (before.last_us, before.last_image) = key.clone();
+                before.label.clone_from(label);
+            }
+            return Ok(vec![before]);
+        }
+        let until = near.after.as_ref().map(first);
+        let other = self.elements.first_after(key, until.as_ref(), self.trouble, false).await?;
+        match (near.after, other) {
+            (Some(mut after), None) => {
+                after.images += 1;
+                (after.first_us, after.first_image) = key.clone();
+                Ok(vec![after])
+            }
+            (_, other) => {
+                let plot_type_id = self.elements.plot_type_id;
+                let mut new = begin(plot_type_id, self.trouble, &self.arrival.element);
+                set_end(&mut new, other.map(|other| other.key));
+                Ok(vec![new])
+            }
+        }
+    }
+
+    /// The image ends a sequence: earlier than was known, or in its middle.
+    async fn outside(&self, near: Near) -> Result<Vec<sequence::Model>, StoreError> {
+        let key = &self.arrival.element.key;
+        let Some(mut before) = near.before else { return Ok(Vec::new()) };
+        if *key < last(&before) {
+            return self.split(before).await;
+        }
+        if end(&before).is_none_or(|end| *key < end) {
+            set_end(&mut before, Some(key.clone()));
+            return Ok(vec![before]);
+        }
+        Ok(Vec::new())
+    }
+
+    /// The later part keeps the id: if one of them is still open, and an alarm with it, it is
+    /// that one.
+    async fn split(&self, mut later: sequence::Model) -> Result<Vec<sequence::Model>, StoreError> {
+        let key = &self.arrival.element.key;
+        let (elements, trouble) = (&self.elements, self.trouble);
+        let whole = later.clone();
+        let last_of_earlier = elements.last_before(key, trouble).await?;
+        let first_of_later = elements.first_after(key, None, trouble, true).await?;
+        let (Some(end_of), Some(begin_of)) = (last_of_earlier, first_of_later) else {
+            let what = format!("the images of sequence {}", hex::encode(&whole.id));
+            return Err(StoreError::Missing(what));
+        };
+        later.images = elements.count(key, &last(&whole), trouble).await?;
+        (later.first_us, later.first_image) = begin_of.key;
+        let mut earlier = sequence::Model {
+            id: id::derived(&[&whole.id, &key.1]),
+            label: end_of.label,
+            last_us: end_of.key.0,
+            last_image: end_of.key.1,
+            images: whole.images - later.images,
+            ..whole
+        };
+        set_end(&mut earlier, Some(key.clone()));
+        Ok(vec![earlier, later])
+    }
+}
+
+/// Writes sequences over what is there of them.
+async fn upsert(
+    txn: &DatabaseTransaction,
+    changed: Vec<sequence::Model>,
+) -> Result<(), StoreError> {
+    // a sequence that changed twice counts as it is now; a statement may name a row only once
+    let newest: BTreeMap<_, _> = changed.into_iter().map(|s| (s.id.clone(), s)).collect();
+    use sequence::Column as C;
+    let conflict = OnConflict::column(C::Id)
+        .update_columns([
+            C::Label,
+            C::FirstUs,
+            C::FirstImage,
+            C::LastUs,
+            C::LastImage,
+            C::EndUs,
+            C::EndImage,
+            C::Open,
+            C::Images,
+            C::CommitNo,
+        ])
+        .to_owned();
+    sequence::Entity::insert_many(newest.into_values().map(IntoActiveModel::into_active_model))
+        .on_conflict(conflict)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}

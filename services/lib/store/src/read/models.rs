@@ -1,0 +1,240 @@
+//! Models, labels, embeddings.
+
+use super::CHUNK;
+use crate::{
+    Database, StoreError,
+    entity::{alias, embedding, label, model, model_plot_type},
+    id,
+};
+use hydra_proto::{ImageId, ModelDigest};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// A model of the library.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LibraryRow {
+    /// Row id.
+    pub id: i32,
+    /// Its digest.
+    pub digest: ModelDigest,
+    /// The model it was trained on from.
+    pub parent: Option<ModelDigest>,
+    /// When it came into the library.
+    pub created_us: i64,
+    /// JSON, as it was signed off.
+    pub manifest: String,
+    /// JSON, as training wrote it.
+    pub evaluation: Option<String>,
+    /// Row ids of the plot types it was made for.
+    pub plot_types: Vec<i32>,
+    /// Plot types and aliases that point at it.
+    pub aliases: Vec<(i32, String)>,
+}
+
+/// Which models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WhichModels {
+    /// Made for this plot type (row id).
+    pub plot_type_id: Option<i32>,
+    /// Released for some plot type.
+    pub released: bool,
+}
+
+/// Models, newest first, with row ids below `before`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn models(
+    db: &Database,
+    which: WhichModels,
+    before: Option<i32>,
+    limit: u64,
+) -> Result<Vec<LibraryRow>, StoreError> {
+    db.run(move |pool| async move {
+        let mut find = model::Entity::find().order_by_desc(model::Column::Id).limit(limit);
+        if let Some(before) = before {
+            find = find.filter(model::Column::Id.lt(before));
+        }
+        if let Some(plot_type_id) = which.plot_type_id {
+            let made_for = model_plot_type::Entity::find()
+                .select_only()
+                .column(model_plot_type::Column::ModelId)
+                .filter(model_plot_type::Column::PlotTypeId.eq(plot_type_id))
+                .into_query();
+            find = find.filter(model::Column::Id.in_subquery(made_for));
+        }
+        if which.released {
+            let released = alias::Entity::find()
+                .select_only()
+                .column(alias::Column::ModelId)
+                .filter(alias::Column::Alias.is_in(["active", "candidate"]))
+                .into_query();
+            find = find.filter(model::Column::Id.in_subquery(released));
+        }
+        described(&pool, find.all(&pool).await?).await
+    })
+    .await
+}
+
+/// A model by its digest, if it is there.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn library_model(
+    db: &Database,
+    digest: ModelDigest,
+) -> Result<Option<LibraryRow>, StoreError> {
+    db.run(move |pool| async move {
+        let found = model::Entity::find()
+            .filter(model::Column::Digest.eq(digest.as_bytes().to_vec()))
+            .one(&pool)
+            .await?;
+        described(&pool, found.into_iter().collect()).await.map(|mut rows| rows.pop())
+    })
+    .await
+}
+
+async fn described<C: ConnectionTrait>(
+    db: &C,
+    rows: Vec<model::Model>,
+) -> Result<Vec<LibraryRow>, StoreError> {
+    let mut plot_types: HashMap<i32, Vec<i32>> = HashMap::new();
+    let mut aliases: HashMap<i32, Vec<(i32, String)>> = HashMap::new();
+    for chunk in rows.chunks(CHUNK) {
+        let ids: Vec<i32> = chunk.iter().map(|row| row.id).collect();
+        let made_for = model_plot_type::Entity::find()
+            .filter(model_plot_type::Column::ModelId.is_in(ids.clone()))
+            .all(db)
+            .await?;
+        for row in made_for {
+            plot_types.entry(row.model_id).or_default().push(row.plot_type_id);
+        }
+        let pointing = alias::Entity::find()
+            .filter(alias::Column::ModelId.is_in(ids))
+            .order_by_asc(alias::Column::PlotTypeId)
+            .all(db)
+            .await?;
+        for row in pointing {
+            aliases.entry(row.model_id).or_default().push((row.plot_type_id, row.alias));
+        }
+    }
+    rows.into_iter()
+        .map(|row| {
+            Ok(LibraryRow {
+                digest: id::model(&row.digest)?,
+                parent: row.parent.as_deref().map(id::model).transpose()?,
+                created_us: row.created_us,
+                manifest: row.manifest,
+                evaluation: row.evaluation,
+                plot_types: plot_types.remove(&row.id).unwrap_or_default(),
+                aliases: aliases.remove(&row.id).unwrap_or_default(),
+                id: row.id,
+            })
+        })
+        .collect()
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    plot_type_id: i32,
+    label: String,
+    images: i64,
+}
+
+/// Labelled images by plot type (row id) and label. The index holds all of it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn label_counts(
+    db: &Database,
+) -> Result<HashMap<i32, BTreeMap<String, u64>>, StoreError> {
+    use label::Column as C;
+    db.run(|pool| async move {
+        let rows = label::Entity::find()
+            .select_only()
+            .columns([C::PlotTypeId, C::Label])
+            .column_as(C::ImageId.count(), "images")
+            .group_by(C::PlotTypeId)
+            .group_by(C::Label)
+            .into_model::<Count>()
+            .all(&pool)
+            .await?;
+        let mut counts: HashMap<i32, BTreeMap<String, u64>> = HashMap::new();
+        for row in rows {
+            let images = u64::try_from(row.images).unwrap_or(0);
+            counts.entry(row.plot_type_id).or_default().insert(row.label, images);
+        }
+        Ok::<_, StoreError>(counts)
+    })
+    .await
+}
+
+/// Features of a labelled image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labelled {
+    /// The image.
+    pub image: ImageId,
+    /// What a person says it is.
+    pub label: String,
+    /// As the model sees it; of any length.
+    pub features: Vec<f32>,
+}
+
+/// The features of an image, and those of the newest labelled images of its plot type, both as
+/// the same model sees them; at most `limit`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn alike(
+    db: &Database,
+    image: ImageId,
+    plot_type_id: i32,
+    model_id: i32,
+    limit: u64,
+) -> Result<(Vec<f32>, Vec<Labelled>), StoreError> {
+    db.run(move |pool| async move {
+        let own = embedding::Entity::find_by_id((image.as_bytes().to_vec(), model_id));
+        let Some(own) = own.one(&pool).await? else {
+            return Ok::<_, StoreError>((Vec::new(), Vec::new()));
+        };
+        let labels: Vec<(Vec<u8>, String)> = label::Entity::find()
+            .select_only()
+            .columns([label::Column::ImageId, label::Column::Label])
+            .filter(label::Column::PlotTypeId.eq(plot_type_id))
+            .filter(label::Column::ImageId.ne(image.as_bytes().to_vec()))
+            .limit(limit)
+            .into_tuple()
+            .all(&pool)
+            .await?;
+        let mut found = Vec::with_capacity(labels.len());
+        for chunk in labels.chunks(CHUNK) {
+            let ids: Vec<Vec<u8>> = chunk.iter().map(|(id, _)| id.clone()).collect();
+            let rows = embedding::Entity::find()
+                .filter(embedding::Column::ImageId.is_in(ids))
+                .filter(embedding::Column::ModelId.eq(model_id))
+                .all(&pool)
+                .await?;
+            let by_image: HashMap<&[u8], &str> =
+                chunk.iter().map(|(id, label)| (id.as_slice(), label.as_str())).collect();
+            for row in rows {
+                if let Some(label) = by_image.get(row.image_id.as_slice()) {
+                    found.push(Labelled {
+                        image: id::image(&row.image_id)?,
+                        label: (*label).to_owned(),
+                        features: floats(&row.features),
+                    });
+                }
+            }
+        }
+        Ok::<_, StoreError>((floats(&own.features), found))
+    })
+    .await
+}
+
+/// Little-endian float32.
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+}

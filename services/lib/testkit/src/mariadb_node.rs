@@ -1,0 +1,151 @@
+//! A MariaDB of one's own, to kill, freeze and fill.
+
+use crate::{database::client, eventually::eventually_within, free_port, server::Server};
+use anyhow::Result;
+use rustix::process::Signal;
+use std::{fs, path::PathBuf, process::Command, time::Duration};
+use tempfile::TempDir;
+
+/// A private MariaDB: own data and port, user `root` without password over TCP and a database
+/// `hydra`. Ended when dropped.
+pub struct MariaDbNode {
+    /// Of the database `hydra`, as sea-orm takes it.
+    pub url: String,
+    /// Its listener, `127.0.0.1:port`.
+    pub address: String,
+    dir: TempDir,
+    arguments: Vec<String>,
+    server: Option<Server>,
+}
+
+/// MariaDB wants to be told that running as root is meant.
+fn as_this_user() -> Option<&'static str> {
+    rustix::process::geteuid().is_root().then_some("--user=root")
+}
+
+impl MariaDbNode {
+    /// Installs and starts a server with `extra` options, e.g. `--max-connections=10`.
+    ///
+    /// # Panics
+    /// When MariaDB is not installed or does not start.
+    pub async fn start(extra: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("hydra-mariadb").tempdir().expect("a folder");
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let port = free_port();
+        let mut install = Command::new("mariadb-install-db");
+        install
+            .arg("--no-defaults")
+            .args(as_this_user())
+            .arg(format!("--datadir={}", path("data")))
+            .args(["--skip-test-db", "--auth-root-authentication-method=normal"])
+            .args(extra.iter().filter(|option| option.starts_with("--innodb")));
+        let installed = tokio::task::spawn_blocking(move || install.output()).await;
+        let installed = installed.expect("a thread").expect("MariaDB is installed");
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stdout));
+        let init = "create database if not exists hydra;\n\
+                    grant all on *.* to root@127.0.0.1 with grant option;\n";
+        fs::write(path("init.sql"), init).expect("its first statements");
+        let mut arguments = vec!["--no-defaults".to_owned()];
+        arguments.extend(as_this_user().map(String::from));
+        arguments.extend([
+            format!("--datadir={}", path("data")),
+            format!("--socket={}", path("socket")),
+            format!("--pid-file={}", path("pid")),
+            format!("--init-file={}", path("init.sql")),
+            format!("--port={port}"),
+            "--bind-address=127.0.0.1".into(),
+            "--innodb-buffer-pool-size=32M".into(),
+            "--performance-schema=0".into(),
+            "--character-set-server=utf8mb4".into(),
+        ]);
+        arguments.extend(extra.iter().map(|option| (*option).to_owned()));
+        let mut node = Self {
+            url: format!("mysql://root@127.0.0.1:{port}/hydra"),
+            address: format!("127.0.0.1:{port}"),
+            dir,
+            arguments,
+            server: None,
+        };
+        node.restart().await;
+        node
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// Starts the server on the data that it left, and waits until it serves. Ends a running
+    /// one first, in order.
+    ///
+    /// # Panics
+    /// When it does not come up within a minute; its log is in the message.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let dir = self.dir.path();
+        let server = Server::start("mariadbd", &self.arguments, &[], dir, &self.log());
+        let server = self.server.insert(server.expect("MariaDB is installed"));
+        let tail = server.log_tail();
+        eventually_within(
+            Duration::from_secs(60),
+            &format!("MariaDB serves; {tail}"),
+            async || self.sql("select 1").is_ok(),
+        )
+        .await;
+    }
+
+    /// Ends the server in order (SIGTERM).
+    pub async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.terminate().await;
+        }
+    }
+
+    /// Kills the server (SIGKILL), as a power cut would.
+    pub fn kill9(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill();
+        }
+    }
+
+    /// Freezes the server (SIGSTOP): the port is open, nobody answers.
+    pub fn freeze(&self) {
+        if let Some(server) = &self.server {
+            server.signal(Signal::STOP);
+        }
+    }
+
+    /// Ends [`MariaDbNode::freeze`].
+    pub fn thaw(&self) {
+        if let Some(server) = &self.server {
+            server.signal(Signal::CONT);
+        }
+    }
+
+    /// Runs one statement as root in the database `hydra`; rows as tab-separated lines.
+    ///
+    /// # Errors
+    /// When the server does not answer or the statement fails.
+    pub fn sql(&self, statement: &str) -> Result<String> {
+        client(&format!("mysql://root@{}", self.address), "hydra", statement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_committed_survives_the_servers_death() {
+        let mut node = MariaDbNode::start(&["--max-connections=17"]).await;
+        assert!(node.sql("show variables like 'max_connections'").unwrap().ends_with("17"));
+        node.sql("create table t (n int)").unwrap();
+        node.sql("insert into t values (1)").unwrap();
+        node.kill9();
+        assert!(node.sql("select 1").is_err());
+        node.restart().await;
+        assert_eq!(node.sql("select n from t").unwrap(), "1");
+        let address = node.address.clone();
+        drop(node);
+        assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    }
+}

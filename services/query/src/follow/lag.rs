@@ -1,0 +1,111 @@
+//! How far behind arrival each stage is: heartbeats add up since a process started, so the last
+//! minute is the difference of two of them.
+
+use hydra_store::read::Heard;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// Looked back so far.
+const WINDOW_US: i64 = 60_000_000;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sum {
+    beat_us: i64,
+    count: u64,
+    sum_us: u64,
+}
+
+/// Sums of lag over the last minute, by instance and stage.
+#[derive(Clone, Debug, Default)]
+pub struct Lags {
+    sums: HashMap<(String, String), VecDeque<Sum>>,
+}
+
+impl Lags {
+    /// Takes in what was heard at `now_us`.
+    pub fn note(&mut self, heard: &[Heard], now_us: i64) {
+        for one in heard {
+            for (stage, vitals) in &one.beat.body.stages {
+                let count = vitals.lag.counts.iter().sum();
+                let sum = Sum { beat_us: one.beat_us, count, sum_us: vitals.lag.sum_us };
+                let key = (one.beat.instance.clone(), stage.clone());
+                let sums = self.sums.entry(key).or_default();
+                if sums.back().is_some_and(|last| last.count > count) {
+                    sums.clear(); // the process began anew
+                }
+                if sums.back().is_none_or(|last| last.beat_us < one.beat_us) {
+                    sums.push_back(sum);
+                }
+            }
+        }
+        self.sums.retain(|_, sums| {
+            // One older than the window stays: the window begins there.
+            while sums.get(1).is_some_and(|second| second.beat_us < now_us - WINDOW_US) {
+                sums.pop_front();
+            }
+            sums.back().is_some_and(|last| last.beat_us >= now_us - 10 * WINDOW_US)
+        });
+    }
+
+    /// Mean lag by stage in seconds; stages that took nothing in the last minute are left out.
+    pub fn seconds(&self) -> BTreeMap<&str, f64> {
+        let mut totals: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for ((_, stage), sums) in &self.sums {
+            if let (Some(first), Some(last)) = (sums.front(), sums.back()) {
+                let total = totals.entry(stage).or_default();
+                total.0 += last.count - first.count;
+                total.1 += last.sum_us.saturating_sub(first.sum_us);
+            }
+        }
+        totals
+            .into_iter()
+            .filter(|(_, (count, _))| *count > 0)
+            .map(|(stage, (count, sum_us))| (stage, sum_us as f64 / 1e6 / count as f64))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hydra_store::heartbeat::{Beat, Body, Histogram, Vitals};
+
+    fn heard(beat_us: i64, count: u64, sum_us: u64) -> Heard {
+        let lag = Histogram { counts: vec![count], sum_us };
+        let vitals = Vitals { lag, ..Default::default() };
+        let body = Body { stages: [("infer".to_owned(), vitals)].into(), ..Default::default() };
+        Heard {
+            beat: Beat { instance: "a".into(), role: "infer".into(), body, ..Default::default() },
+            beat_us,
+        }
+    }
+
+    #[test]
+    fn the_lag_is_that_of_the_last_minute_and_not_since_the_start() {
+        let mut lags = Lags::default();
+        lags.note(&[heard(0, 1_000, 1_000 * 9_000_000)], 0);
+        assert!(lags.seconds().is_empty(), "one heartbeat says nothing about now");
+        lags.note(&[heard(5_000_000, 1_010, 1_000 * 9_000_000 + 10 * 500_000)], 5_000_000);
+        assert_eq!(lags.seconds()["infer"], 0.5);
+        for second in (10..200).step_by(5) {
+            lags.note(&[heard(second * 1_000_000, 1_010, 9_005_000_000)], second * 1_000_000);
+        }
+        assert!(lags.seconds().is_empty(), "nothing came in the last minute");
+    }
+
+    #[test]
+    fn a_process_that_began_anew_is_no_negative_lag() {
+        let mut lags = Lags::default();
+        lags.note(&[heard(1, 100, 100_000_000)], 1);
+        lags.note(&[heard(2, 3, 3_000_000)], 2);
+        lags.note(&[heard(3, 5, 7_000_000)], 3);
+        assert_eq!(lags.seconds()["infer"], 2.0);
+    }
+
+    #[test]
+    fn instances_that_are_gone_are_forgotten() {
+        let mut lags = Lags::default();
+        lags.note(&[heard(0, 1, 1)], 0);
+        lags.note(&[], 3_600_000_000);
+        assert!(lags.sums.is_empty());
+    }
+}

@@ -1,0 +1,381 @@
+//! Signs of life -> how Hydra itself is, what that means and what to do: pure functions.
+
+use crate::{
+    api::{Health, Histogram, Instance, PartHealth, Pipeline, RoleHealth},
+    follow::Lags,
+};
+use hydra_store::{LATENCY_BOUNDS_MS, heartbeat, read::Heard};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The stages that every image passes.
+pub const PIPELINE: [&str; 4] = ["ingest", "resize", "infer", "keep"];
+
+/// Roles report every five seconds; one that did not for so long is silent.
+const SILENT_US: i64 = 20_000_000;
+/// Further behind than this is slow.
+const SLOW_S: f64 = 5.0;
+
+struct Role {
+    name: &'static str,
+    purpose: &'static str,
+    /// What is missing while it is away.
+    without: &'static str,
+    /// Whether verdicts come without it.
+    optional: bool,
+}
+
+const ROLES: [Role; 8] = [
+    Role {
+        name: "ingest",
+        purpose: "Takes plots from producers and stores them before it says yes.",
+        without: "No new plot comes in; producers wait or keep theirs.",
+        optional: false,
+    },
+    Role {
+        name: "resize",
+        purpose: "Decodes each plot and makes the pixels that the models need.",
+        without: "Plots wait in its queue; no verdict is made.",
+        optional: false,
+    },
+    Role {
+        name: "infer",
+        purpose: "Asks the models what each plot shows.",
+        without: "Plots wait in its queue; no verdict is made.",
+        optional: false,
+    },
+    Role {
+        name: "gradcam",
+        purpose: "Draws the heat map that says why.",
+        without: "Verdicts come without heat maps.",
+        optional: true,
+    },
+    Role {
+        name: "keep",
+        purpose: "Writes verdicts to the database and keeps the alarm state.",
+        without: "Verdicts wait in its queue; these pages stand still.",
+        optional: false,
+    },
+    Role {
+        name: "notify",
+        purpose: "Tells the world outside about incidents.",
+        without: "Incidents reach nobody outside these pages.",
+        optional: true,
+    },
+    Role {
+        name: "train",
+        purpose: "Trains models from labels.",
+        without: "No model is trained. Data taking does not need it.",
+        optional: true,
+    },
+    Role {
+        name: "query",
+        purpose: "Answers these pages and programs.",
+        without: "You would not read this.",
+        optional: false,
+    },
+];
+
+fn is_alive(one: &Heard, now_us: i64) -> bool {
+    now_us - one.beat_us <= SILENT_US
+}
+
+fn of<'a>(heard: &'a [Heard], role: &'a str) -> impl Iterator<Item = &'a Heard> + Clone {
+    heard.iter().filter(move |one| one.beat.role == role)
+}
+
+/// What waits between the door and the database.
+pub fn pipeline(heard: &[Heard], lags: &Lags, now_us: i64) -> Pipeline {
+    let lags = lags.seconds();
+    let lag_s = PIPELINE.iter().filter_map(|role| lags.get(role).copied()).reduce(f64::max);
+    let silent = |role: &&str| !of(heard, role).any(|one| is_alive(one, now_us));
+    Pipeline {
+        waiting: PIPELINE.iter().filter_map(|role| depth(heard, role, now_us)).sum(),
+        lag_s,
+        silent: PIPELINE.iter().filter(|role| silent(role)).map(|r| (*r).to_owned()).collect(),
+    }
+}
+
+/// Waiting in the queue of a role, as its instances saw it last.
+fn depth(heard: &[Heard], role: &str, now_us: i64) -> Option<u64> {
+    let alive = of(heard, role).filter(|one| is_alive(one, now_us));
+    alive.filter_map(|one| one.beat.body.queues.get(role)).map(|queue| queue.ready).max()
+}
+
+/// Every role, whether or not it has ever started.
+pub fn roles(heard: &[Heard], lags: &Lags, now_us: i64) -> Vec<RoleHealth> {
+    let lags = lags.seconds();
+    ROLES
+        .iter()
+        .map(|role| role_health(role, heard, lags.get(role.name).copied(), now_us))
+        .collect()
+}
+
+fn role_health(role: &Role, heard: &[Heard], lag_s: Option<f64>, now_us: i64) -> RoleHealth {
+    let all = of(heard, role.name);
+    let alive: Vec<&Heard> = all.clone().filter(|one| is_alive(one, now_us)).collect();
+    let newest_us = all.clone().map(|one| one.beat_us).max();
+    let queue_depth = depth(heard, role.name, now_us);
+    let verdict = judge(role, &alive, newest_us, queue_depth, lag_s, now_us);
+    RoleHealth {
+        role: role.name.to_owned(),
+        purpose: role.purpose.to_owned(),
+        health: verdict.health,
+        meaning: verdict.meaning,
+        advice: verdict.advice,
+        alive_since_us: alive.iter().map(|one| one.beat.started_us).min(),
+        heartbeat_at_us: newest_us,
+        instances: all
+            .map(|one| Instance {
+                instance: one.beat.instance.clone(),
+                version: one.beat.version.clone(),
+                started_at_us: one.beat.started_us,
+                heartbeat_at_us: one.beat_us,
+                alive: is_alive(one, now_us),
+            })
+            .collect(),
+        queue_depth,
+        lag_s,
+        work: work(&alive, role.name),
+    }
+}
+
+struct Judgement {
+    health: Health,
+    meaning: String,
+    advice: String,
+}
+
+fn judge(
+    role: &Role,
+    alive: &[&Heard],
+    newest_us: Option<i64>,
+    queue_depth: Option<u64>,
+    lag_s: Option<f64>,
+    now_us: i64,
+) -> Judgement {
+    let name = role.name;
+    let start = format!("Start it: hydra run {name}.");
+    let Some(newest_us) = newest_us else {
+        let health = if role.optional { Health::Never } else { Health::Down };
+        let meaning = format!("{name} has not reported here in a week or ever. {}", role.without);
+        return Judgement { health, meaning, advice: start };
+    };
+    if alive.is_empty() {
+        let ago = ago(now_us - newest_us);
+        let meaning = format!("{name} has not reported for {ago}. {}", role.without);
+        let advice = format!("{start} Its log says why it ended.");
+        return Judgement { health: Health::Down, meaning, advice };
+    }
+    let troubles: Vec<String> = alive
+        .iter()
+        .flat_map(|one| &one.beat.body.components)
+        .filter_map(|(component, trouble)| Some(format!("{component}: {}", trouble.as_ref()?)))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    if alive.iter().all(|one| !one.beat.ready) {
+        let why = if troubles.is_empty() {
+            "It does not say why.".to_owned()
+        } else {
+            troubles.join("; ")
+        };
+        return Judgement {
+            health: Health::Down,
+            meaning: format!("{name} runs but cannot work. {} {why}", role.without),
+            advice: format!("hydra doctor, on the machine of {name}, says what to do."),
+        };
+    }
+    let waiting = queue_depth.unwrap_or(0);
+    if waiting > 0 && lag_s.is_some_and(|lag| lag > SLOW_S) {
+        let lag = ago((lag_s.unwrap_or(0.0) * 1e6) as i64);
+        return Judgement {
+            health: Health::Slow,
+            meaning: format!("{name} is {lag} behind arrival, and {waiting} images wait."),
+            advice: format!(
+                "Start another one: hydra run {name}. If that does not help, see whether its \
+                 machine is overloaded."
+            ),
+        };
+    }
+    if !troubles.is_empty() {
+        return Judgement {
+            health: Health::Slow,
+            meaning: format!("{name} works, but not all of it: {}", troubles.join("; ")),
+            advice: format!("hydra doctor, on the machine of {name}, says what to do."),
+        };
+    }
+    Judgement { health: Health::Well, meaning: String::new(), advice: String::new() }
+}
+
+fn ago(us: i64) -> String {
+    match us / 1_000_000 {
+        s if s < 100 => format!("{s} s"),
+        s if s < 6_000 => format!("{} min", s / 60),
+        s if s < 172_800 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+fn work(alive: &[&Heard], role: &str) -> Option<Histogram> {
+    let stages = alive.iter().filter_map(|one| one.beat.body.stages.get(role));
+    let works: Vec<&heartbeat::Histogram> = stages.map(|vitals| &vitals.work).collect();
+    if works.is_empty() {
+        return None;
+    }
+    let mut counts = vec![0; LATENCY_BOUNDS_MS.len() + 1];
+    for work in &works {
+        for (sum, count) in counts.iter_mut().zip(&work.counts) {
+            *sum += count;
+        }
+    }
+    Some(histogram(counts, works.iter().map(|work| work.sum_us).sum()))
+}
+
+/// Counts between [`LATENCY_BOUNDS_MS`] as the API says them.
+pub fn histogram(counts: Vec<u64>, sum_us: u64) -> Histogram {
+    let total: u64 = counts.iter().sum();
+    Histogram {
+        edges_ms: LATENCY_BOUNDS_MS.map(|ms| ms as f64).to_vec(),
+        mean_ms: if total == 0 { 0.0 } else { sum_us as f64 / 1e3 / total as f64 },
+        counts,
+    }
+}
+
+/// The database, as the follower found it.
+pub fn database(read_at_us: i64, took: Duration, now_us: i64) -> PartHealth {
+    let silent_us = now_us - read_at_us;
+    let ms = took.as_secs_f64() * 1e3;
+    let (health, meaning, advice) = if read_at_us == 0 {
+        (Health::Down, "It has not answered since this service started.".to_owned(), DATABASE)
+    } else if silent_us > 5_000_000 {
+        (Health::Down, format!("It has not answered for {}.", ago(silent_us)), DATABASE)
+    } else if ms > 1_000.0 {
+        (Health::Slow, format!("It took {ms:.0} ms to say what is new."), DATABASE)
+    } else {
+        (Health::Well, format!("It said what is new in {ms:.1} ms."), "")
+    };
+    part("database", health, meaning, advice)
+}
+
+const DATABASE: &str = "See whether its server runs and has room; hydra doctor says more.";
+
+/// The blob store, as a look into it found it.
+pub fn blob_store(looked: Result<Duration, String>) -> PartHealth {
+    match looked {
+        Ok(took) => {
+            let ms = took.as_secs_f64() * 1e3;
+            part("blob store", Health::Well, format!("It answered in {ms:.1} ms."), "")
+        }
+        Err(why) => part(
+            "blob store",
+            Health::Down,
+            format!("It does not answer: {why}."),
+            "Pictures are missing until it does; hydra doctor says more.",
+        ),
+    }
+}
+
+/// The broker, as the roles that stand on it say.
+pub fn broker(heard: &[Heard], now_us: i64) -> PartHealth {
+    let alive = heard.iter().filter(|one| is_alive(one, now_us));
+    let said: BTreeMap<&str, &Option<String>> = alive
+        .clone()
+        .flat_map(|one| &one.beat.body.components)
+        .filter(|(component, _)| component.contains("broker") || component.contains("queue"))
+        .map(|(component, trouble)| (component.as_str(), trouble))
+        .collect();
+    let queues = alive.filter(|one| !one.beat.body.queues.is_empty()).count();
+    if let Some(trouble) = said.values().find_map(|trouble| trouble.as_ref()) {
+        let advice = "See whether RabbitMQ runs and has room; hydra doctor says more.";
+        return part("broker", Health::Down, trouble.clone(), advice);
+    }
+    if queues > 0 {
+        return part("broker", Health::Well, format!("{queues} roles see their queues."), "");
+    }
+    part("broker", Health::Never, "No role has said how its queue is.".to_owned(), "")
+}
+
+fn part(name: &str, health: Health, meaning: String, advice: &str) -> PartHealth {
+    PartHealth { part: name.to_owned(), health, meaning, advice: advice.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hydra_store::heartbeat::{Beat, Body, Queue};
+
+    const NOW: i64 = 1_800_000_000_000_000;
+
+    fn heard(role: &str, age_s: i64) -> Heard {
+        let beat = Beat {
+            instance: format!("{role}-1"),
+            role: role.into(),
+            ready: true,
+            started_us: NOW - 3_600_000_000,
+            ..Default::default()
+        };
+        Heard { beat, beat_us: NOW - age_s * 1_000_000 }
+    }
+
+    fn health_of(heard: &[Heard], role: &str) -> RoleHealth {
+        let all = roles(heard, &Lags::default(), NOW);
+        all.into_iter().find(|one| one.role == role).unwrap()
+    }
+
+    #[test]
+    fn a_role_that_never_started_is_said_to_be_so() {
+        assert_eq!(health_of(&[], "infer").health, Health::Down);
+        let train = health_of(&[], "train");
+        assert_eq!(train.health, Health::Never);
+        assert!(!train.meaning.is_empty() && !train.advice.is_empty());
+    }
+
+    #[test]
+    fn a_role_is_well_while_it_reports_and_down_when_it_stops() {
+        assert_eq!(health_of(&[heard("keep", 4)], "keep").health, Health::Well);
+        let gone = health_of(&[heard("keep", 90)], "keep");
+        assert_eq!(gone.health, Health::Down);
+        assert!(gone.meaning.contains("90 s") && gone.advice.contains("hydra run keep"));
+        assert_eq!(gone.alive_since_us, None);
+    }
+
+    #[test]
+    fn one_dead_instance_beside_a_living_one_is_listed_but_no_trouble() {
+        let mut dead = heard("infer", 500);
+        dead.beat.instance = "infer-2".into();
+        let both = health_of(&[heard("infer", 1), dead], "infer");
+        assert_eq!(both.health, Health::Well);
+        assert_eq!(both.instances.iter().filter(|one| one.alive).count(), 1);
+    }
+
+    #[test]
+    fn a_component_that_is_not_well_is_named() {
+        let mut sick = heard("infer", 1);
+        sick.beat.ready = false;
+        sick.beat.body.components.insert("models".into(), Some("none loads".into()));
+        let infer = health_of(&[sick], "infer");
+        assert_eq!(infer.health, Health::Down);
+        assert!(infer.meaning.contains("none loads"));
+    }
+
+    #[test]
+    fn the_pipeline_names_who_is_silent_and_adds_what_waits() {
+        let mut infer = heard("infer", 1);
+        let queue = Queue { ready: 7, ..Default::default() };
+        infer.beat.body =
+            Body { queues: [("infer".to_owned(), queue)].into(), ..Default::default() };
+        let pipeline = pipeline(&[infer, heard("keep", 99)], &Lags::default(), NOW);
+        assert_eq!(pipeline.waiting, 7);
+        assert_eq!(pipeline.silent, ["ingest", "resize", "keep"]);
+    }
+
+    #[test]
+    fn every_red_line_says_what_to_do() {
+        for role in roles(&[], &Lags::default(), NOW) {
+            assert!(!role.meaning.is_empty() && !role.advice.is_empty(), "{}", role.role);
+        }
+        for part in [database(0, Duration::ZERO, NOW), blob_store(Err("gone".into()))] {
+            assert!(!part.advice.is_empty(), "{}", part.part);
+        }
+    }
+}

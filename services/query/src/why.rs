@@ -1,0 +1,325 @@
+//! "Why did Hydra miss this?": facts -> sentences, the most telling first. Pure functions.
+
+use crate::api::{Neighbour, Quality, Trend, Verdict, VerdictState};
+use hydra_store::read::Labelled;
+use std::collections::BTreeMap;
+
+/// Neighbours that are told.
+const NEAREST: usize = 6;
+/// A model that saw fewer Bad examples has hardly seen what Bad is.
+const FEW: u64 = 20;
+/// Below this similarity, nothing in training looks like the image.
+const ALIKE: f32 = 0.8;
+
+/// The labelled images whose features point most nearly the same way, nearest first.
+pub fn nearest(features: &[f32], labelled: &[Labelled]) -> Vec<Neighbour> {
+    let mut found: Vec<(f32, &Labelled)> = labelled
+        .iter()
+        .filter(|other| other.features.len() == features.len())
+        .map(|other| (cosine(features, &other.features), other))
+        .filter(|(similarity, _)| similarity.is_finite())
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.truncate(NEAREST);
+    found
+        .into_iter()
+        .map(|(similarity, other)| Neighbour {
+            image: other.image.to_string(),
+            label: other.label.clone(),
+            similarity,
+        })
+        .collect()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot: f32 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+    let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    dot / (norm(a) * norm(b))
+}
+
+/// Images in training by label, where training wrote them into its evaluation.
+pub fn trained_on(evaluation: Option<&str>) -> BTreeMap<String, u64> {
+    let value = evaluation.and_then(|text| serde_json::from_str(text).ok());
+    let value: serde_json::Value = value.unwrap_or_default();
+    let places = ["/training/labels", "/train/labels", "/training_labels", "/trained_on"];
+    let found = places.iter().find_map(|place| value.pointer(place)?.as_object());
+    let counts = found.into_iter().flatten();
+    counts.filter_map(|(label, count)| Some((label.clone(), count.as_u64()?))).collect()
+}
+
+/// What there is to tell.
+#[derive(Debug, Default)]
+pub struct Facts<'a> {
+    /// The image asked about, and what was said of it.
+    pub verdict: Option<&'a Verdict>,
+    /// How far it is from the time that was asked about, in seconds.
+    pub distance_s: f64,
+    /// Seconds after which an image would be missing, if there is a cadence.
+    pub stale_after_s: Option<f64>,
+    /// Whether a model was active.
+    pub has_model: bool,
+    /// Its labels.
+    pub labels: &'a [String],
+    /// Those labels that mean trouble.
+    pub bad_labels: &'a [String],
+    /// What it was trained on.
+    pub trained_on: BTreeMap<String, u64>,
+    /// The nearest labelled images.
+    pub nearest: &'a [Neighbour],
+    /// What a person says of the image.
+    pub person: Option<Quality>,
+}
+
+/// The facts as sentences, the most telling first.
+pub fn findings(facts: &Facts<'_>, trend: &Trend) -> Vec<String> {
+    let mut told = Vec::new();
+    let Some(verdict) = facts.verdict else {
+        return vec!["No image of this plot type has ever come.".to_owned()];
+    };
+    if facts.stale_after_s.is_some_and(|limit| facts.distance_s > limit) {
+        let minutes = (facts.distance_s / 60.0).round();
+        told.push(format!(
+            "There was no image at that time: the nearest is {minutes} min away. What was not \
+             drawn was not judged."
+        ));
+    }
+    if !facts.has_model || verdict.state == VerdictState::NoVerdict {
+        told.push("No model was active then: nobody but people looked at this plot.".to_owned());
+        return told;
+    }
+    training(facts, &mut told);
+    judgement(facts, verdict, &mut told);
+    neighbours(facts, &mut told);
+    movement(facts, trend, &mut told);
+    if told.is_empty() {
+        told.push("Nothing unusual: the model knew such plots and was sure.".to_owned());
+    }
+    told
+}
+
+fn training(facts: &Facts<'_>, told: &mut Vec<String>) {
+    let knows_bad = facts.labels.iter().any(|label| facts.bad_labels.contains(label));
+    if !knows_bad {
+        told.push("The active model has no Bad label: it can never say Bad.".to_owned());
+        return;
+    }
+    if facts.trained_on.is_empty() {
+        return;
+    }
+    let bad: u64 = facts.bad_labels.iter().filter_map(|label| facts.trained_on.get(label)).sum();
+    if bad == 0 {
+        told.push("The model was never shown a Bad plot of this type.".to_owned());
+    } else if bad < FEW {
+        told.push(format!(
+            "The model was shown only {bad} Bad plots of this type: too few to know many faults."
+        ));
+    }
+}
+
+fn judgement(facts: &Facts<'_>, verdict: &Verdict, told: &mut Vec<String>) {
+    let confidence = verdict.confidence.unwrap_or(0.0) * 100.0;
+    let label = verdict.label.as_deref().unwrap_or("nothing");
+    match verdict.state {
+        VerdictState::Unconfirmed => told.push(format!(
+            "It was not missed altogether: the model said {label} with {confidence:.0} %, below \
+             its threshold, and the plot was shown as Unconfirmed."
+        )),
+        VerdictState::Novel => told.push(
+            "It was not missed altogether: the plot was shown as Novel, unlike anything in \
+             training."
+                .to_owned(),
+        ),
+        VerdictState::Confirmed if verdict.is_bad => {
+            told.push(format!("It was not missed: the model said {label} with {confidence:.0} %."));
+        }
+        _ => {}
+    }
+    match facts.person {
+        Some(Quality::Bad) if !verdict.is_bad => {
+            told.push(
+                "A person has labelled this image Bad since; the next training knows it."
+                    .to_owned(),
+            );
+        }
+        Some(Quality::Good) if verdict.is_bad => {
+            told.push("A person has labelled this image Good since.".to_owned());
+        }
+        _ => {}
+    }
+}
+
+fn neighbours(facts: &Facts<'_>, told: &mut Vec<String>) {
+    let Some(first) = facts.nearest.first() else { return };
+    let (label, similarity) = (&first.label, first.similarity);
+    if similarity < ALIKE {
+        told.push(format!(
+            "No labelled image looks like it: the nearest, labelled {label}, is only {similarity:.2} alike."
+        ));
+    } else if facts.bad_labels.contains(label) {
+        told.push(format!(
+            "The labelled image most like it ({similarity:.2}) is {label}: the model should have \
+             known. Retrain it, or lower its threshold."
+        ));
+    } else {
+        told.push(format!(
+            "The labelled image most like it ({similarity:.2}) is {label}: to the model the two \
+             look the same."
+        ));
+    }
+}
+
+/// Whether confidence in trouble rose around that time without reaching the threshold.
+fn movement(facts: &Facts<'_>, trend: &Trend, told: &mut Vec<String>) {
+    for (label, column) in trend.labels.iter().zip(&trend.probabilities) {
+        if !facts.bad_labels.contains(label) {
+            continue;
+        }
+        let known: Vec<f32> = column.iter().flatten().copied().collect();
+        let (Some(first), Some(most)) = (known.first(), known.iter().copied().reduce(f32::max))
+        else {
+            continue;
+        };
+        let threshold = trend
+            .releases
+            .last()
+            .and_then(|release| release.thresholds.get(label))
+            .copied()
+            .unwrap_or(0.5);
+        if most < threshold && most > first + 0.15 {
+            told.push(format!(
+                "{label} rose from {:.0} % to {:.0} % around that time but stayed below its \
+                 threshold of {:.0} %.",
+                first * 100.0,
+                most * 100.0,
+                threshold * 100.0
+            ));
+        }
+    }
+    let models: std::collections::BTreeSet<_> =
+        trend.releases.iter().map(|release| &release.model).collect();
+    if models.len() > 1 {
+        told.push("The active model was changed around that time.".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hydra_proto::ImageId;
+
+    fn verdict(label: &str, state: VerdictState) -> Verdict {
+        Verdict {
+            image: String::new(),
+            plot_type: String::new(),
+            run: 1,
+            chunk: None,
+            taken_at_us: 0,
+            arrived_at_us: 0,
+            decided_at_us: 0,
+            label: Some(label.into()),
+            confidence: Some(0.9),
+            threshold: Some(0.5),
+            is_bad: label == "Bad",
+            state,
+            reason: String::new(),
+            note: String::new(),
+            model: None,
+            has_heatmap: false,
+            kept: true,
+            width: 1,
+            height: 1,
+        }
+    }
+
+    fn tell(change: impl FnOnce(&mut Facts<'_>)) -> Vec<String> {
+        let verdict = verdict("Good", VerdictState::Confirmed);
+        let labels = ["Good".to_owned(), "Bad".to_owned()];
+        let counts = BTreeMap::from([("Good".to_owned(), 400), ("Bad".to_owned(), 100)]);
+        let mut facts = Facts {
+            verdict: Some(&verdict),
+            has_model: true,
+            labels: &labels,
+            bad_labels: &labels[1..],
+            trained_on: counts.clone(),
+            ..Default::default()
+        };
+        change(&mut facts);
+        findings(&facts, &Trend::default())
+    }
+
+    #[test]
+    fn a_model_without_a_bad_label_is_the_first_thing_told() {
+        let told = tell(|facts| facts.labels = &facts.labels[..1]);
+        assert!(told[0].contains("no Bad label"), "{told:?}");
+    }
+
+    #[test]
+    fn few_or_no_bad_examples_are_told() {
+        let none = BTreeMap::from([("Good".to_owned(), 400)]);
+        assert!(findings_with(&none)[0].contains("never shown a Bad plot"));
+        let few = BTreeMap::from([("Bad".to_owned(), 3)]);
+        assert!(findings_with(&few)[0].contains("only 3 Bad plots"));
+    }
+
+    fn findings_with(counts: &BTreeMap<String, u64>) -> Vec<String> {
+        let verdict = verdict("Good", VerdictState::Confirmed);
+        let labels = ["Good".to_owned(), "Bad".to_owned()];
+        let facts = Facts {
+            verdict: Some(&verdict),
+            has_model: true,
+            labels: &labels,
+            bad_labels: &labels[1..],
+            trained_on: counts.clone(),
+            ..Default::default()
+        };
+        findings(&facts, &Trend::default())
+    }
+
+    #[test]
+    fn what_was_not_missed_is_said_to_be_so() {
+        let unsure = verdict("Bad", VerdictState::Unconfirmed);
+        let labels = ["Bad".to_owned()];
+        let counts = BTreeMap::new();
+        let facts = Facts {
+            verdict: Some(&unsure),
+            has_model: true,
+            labels: &labels,
+            bad_labels: &labels,
+            trained_on: counts.clone(),
+            ..Default::default()
+        };
+        assert!(findings(&facts, &Trend::default())[0].contains("not missed altogether"));
+    }
+
+    #[test]
+    fn no_image_and_no_model_are_told_alone() {
+        assert!(findings(&Facts::default(), &Trend::default())[0].contains("ever come"));
+        assert!(tell(|facts| facts.has_model = false)[0].contains("No model was active"));
+    }
+
+    #[test]
+    fn the_nearest_come_first_and_features_of_another_length_are_passed_over() {
+        let labelled = |byte: u8, label: &str, features: &[f32]| Labelled {
+            image: ImageId::from_bytes([byte; 24]),
+            label: label.into(),
+            features: features.to_vec(),
+        };
+        let all = [
+            labelled(1, "Bad", &[0.0, 1.0]),
+            labelled(2, "Good", &[1.0, 0.1]),
+            labelled(3, "Bad", &[1.0]),
+            labelled(4, "Bad", &[0.0, 0.0]),
+        ];
+        let found = nearest(&[1.0, 0.0], &all);
+        let labels: Vec<&str> = found.iter().map(|n| n.label.as_str()).collect();
+        assert_eq!(labels, ["Good", "Bad"]);
+        assert!(found[0].similarity > 0.99);
+    }
+
+    #[test]
+    fn training_counts_are_found_where_training_writes_them() {
+        let text = r#"{"training": {"labels": {"Good": 5, "Bad": 2}}}"#;
+        assert_eq!(trained_on(Some(text))["Bad"], 2);
+        assert!(trained_on(Some("[]")).is_empty() && trained_on(None).is_empty());
+    }
+}

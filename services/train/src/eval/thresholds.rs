@@ -1,0 +1,133 @@
+//! From which confidence on a verdict counts as confirmed.
+
+use super::Scored;
+use serde::{Deserialize, Serialize};
+
+/// How a threshold is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "rule")]
+pub enum ThresholdRule {
+    /// The highest value that maximises F1 of the label against all others, over 0.00, 0.01, ...
+    /// 1.00; 1.00 becomes 0.99.
+    BestF1,
+    /// At most this many confirmed verdicts a week on plots that are Good, where this many
+    /// plots come a week. Of the label Good itself, which raises no alarm, as `BestF1`.
+    FalseAlarms {
+        /// Wanted, a week.
+        per_week: f64,
+        /// Plots of this type, a week.
+        images_per_week: f64,
+    },
+}
+
+/// A threshold for each label, from scores of validation. `good` is the index of Good, if the
+/// model has it. A label without any example gets 0.99.
+pub fn thresholds(
+    scored: &[Scored],
+    labels: usize,
+    good: Option<usize>,
+    rule: ThresholdRule,
+) -> Vec<f32> {
+    let of = |label: usize| match rule {
+        ThresholdRule::FalseAlarms { per_week, images_per_week } if Some(label) != good => {
+            at_most(scored, label, good, per_week / images_per_week.max(f64::MIN_POSITIVE))
+        }
+        _ => best_f1(scored, label),
+    };
+    (0..labels).map(of).collect()
+}
+
+/// The original's rule, see [`ThresholdRule::BestF1`].
+pub fn best_f1(scored: &[Scored], label: usize) -> f32 {
+    let truths = scored.iter().filter(|s| s.truth == label).count();
+    if truths == 0 {
+        return 0.99;
+    }
+    let mut best = (0u32, -1.0);
+    for hundredth in 0..=100u32 {
+        let threshold = hundredth as f32 / 100.0;
+        let over = || scored.iter().filter(|s| s.probabilities[label] >= threshold);
+        let (verdicts, hits) = (over().count(), over().filter(|s| s.truth == label).count());
+        let f1 = 2.0 * hits as f64 / (truths + verdicts) as f64;
+        if f1 >= best.1 {
+            best = (hundredth, f1);
+        }
+    }
+    best.0.min(99) as f32 / 100.0
+}
+
+/// The lowest hundredth at which Goods are called `label` with at most this probability. Of n
+/// Goods of which k are called so the probability is taken as (k + 1) / (n + 1): few Goods
+/// promise little. Where no threshold keeps the promise it is 0.99.
+fn at_most(scored: &[Scored], label: usize, good: Option<usize>, rate: f64) -> f32 {
+    let goods: Vec<&Scored> = scored.iter().filter(|s| Some(s.truth) == good).collect();
+    let keeps = |hundredth: u32| {
+        let threshold = hundredth as f32 / 100.0;
+        let called = |s: &&&Scored| s.top().0 == label && s.probabilities[label] >= threshold;
+        let alarms = goods.iter().filter(called).count();
+        (alarms + 1) as f64 / (goods.len() + 1) as f64 <= rate
+    };
+    (0..100).find(|hundredth| keeps(*hundredth)).map_or(0.99, |h| h as f32 / 100.0)
+}
+
+/// Goods that a threshold on `1 - P(Good)` calls not Good, as a share, and all others that it
+/// finds, as a share; for a threshold that keeps `false_alarm_rate` on these Goods.
+pub fn threshold_at_rate(scores: &[(f32, bool)], false_alarm_rate: f64) -> f32 {
+    let mut goods: Vec<f32> = scores.iter().filter(|s| !s.1).map(|s| s.0).collect();
+    goods.sort_by(|a, b| b.total_cmp(a));
+    let allowed = (false_alarm_rate * goods.len() as f64).floor() as usize;
+    match goods.get(allowed) {
+        // just above the first that may not be called
+        Some(score) => score.next_up(),
+        None => f32::NEG_INFINITY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::confusion::tests::scored;
+    use super::*;
+
+    fn set() -> Vec<Scored> {
+        let good = (0..99).map(|i| scored(i, 0, &[1.0 - i as f32 / 200.0, i as f32 / 200.0]));
+        let bad = (0..20).map(|i| scored(i, 1, &[0.4 - i as f32 / 100.0, 0.6 + i as f32 / 100.0]));
+        good.chain(bad).collect()
+    }
+
+    #[test]
+    fn the_highest_threshold_of_the_best_f1_is_taken() {
+        // Bads lie at 0.60 and above, Goods at 0.49 and below: F1 is one from 0.50 to 0.60
+        assert_eq!(best_f1(&set(), 1), 0.60);
+    }
+
+    #[test]
+    fn a_perfect_score_of_one_becomes_099() {
+        let all = [scored(1, 0, &[1.0, 0.0]), scored(2, 1, &[0.0, 1.0])];
+        assert_eq!(best_f1(&all, 1), 0.99);
+        assert_eq!(best_f1(&all[..1], 1), 0.99, "no example of the label");
+    }
+
+    #[test]
+    fn few_goods_promise_few_false_alarms_only_with_a_strict_threshold() {
+        let rule = |per_week| ThresholdRule::FalseAlarms { per_week, images_per_week: 1000.0 };
+        // one in a hundred is what 99 Goods without alarm can promise: ten a week
+        assert_eq!(thresholds(&set(), 2, Some(0), rule(10.0))[1], 0.0);
+        assert_eq!(thresholds(&set(), 2, Some(0), rule(1.0))[1], 0.99);
+    }
+
+    #[test]
+    fn false_alarms_move_the_threshold_above_them() {
+        let mut all = set();
+        all[0].probabilities = vec![0.2, 0.8];
+        let rule = ThresholdRule::FalseAlarms { per_week: 10.0, images_per_week: 1000.0 };
+        assert_eq!(thresholds(&all, 2, Some(0), rule)[1], 0.81);
+    }
+
+    #[test]
+    fn a_rate_on_goods_gives_the_threshold_that_keeps_it() {
+        let scores: Vec<(f32, bool)> = (0..200).map(|i| (i as f32, i >= 100)).collect();
+        let threshold = threshold_at_rate(&scores, 0.01);
+        let alarms = scores.iter().filter(|s| !s.1 && s.0 >= threshold).count();
+        assert_eq!(alarms, 1);
+    }
+}

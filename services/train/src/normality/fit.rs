@@ -1,0 +1,361 @@
+//! Goods -> the model.
+
+use super::{
+    LogNormal, NormalityModel, Scale,
+    grid::{pooled, pooled_size},
+};
+use hydra_proto::registry::InputShape;
+use ndarray::{Array2, ArrayView1};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// How a normality model is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NormalitySettings {
+    /// Share of Goods that may be called novel.
+    pub false_alarm_rate: f64,
+    /// Ways of differing that count as normal, at most; fewer where Goods are few.
+    pub max_components: usize,
+    /// Sides of the windows in pixels.
+    pub kernels: Vec<usize>,
+}
+
+impl Default for NormalitySettings {
+    fn default() -> Self {
+        Self { false_alarm_rate: 0.01, max_components: 8, kernels: vec![1, 2, 4, 8, 16] }
+    }
+}
+
+/// Why there is no normality model.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum NormalityError {
+    /// Too few Goods to know their spread.
+    #[error("{found} Good plots, at least {wanted} are needed")]
+    TooFew {
+        /// As given.
+        found: usize,
+        /// As needed.
+        wanted: usize,
+    },
+    /// Bytes that are no image of the shape.
+    #[error("image {index} has {found} bytes, its shape asks for {wanted}")]
+    Length {
+        /// Which, from 0.
+        index: usize,
+        /// As given.
+        found: usize,
+        /// As needed.
+        wanted: usize,
+    },
+    /// As many run numbers as images are needed.
+    #[error("{runs} run numbers for {images} images")]
+    Runs {
+        /// Run numbers given.
+        runs: usize,
+        /// Images given.
+        images: usize,
+    },
+}
+
+/// Fewest Goods that a model is made from.
+pub const FEWEST_GOODS: usize = 20;
+/// Parts that are left out in turn, so that every Good is judged by a model that never saw it.
+const FOLDS: usize = 5;
+/// Least spread of a pixel: one step of 8 bits.
+const FLOOR: f32 = 1.0 / 255.0;
+/// Images that the components are made from, at most: more cost time and change nothing.
+const MOST_FOR_COMPONENTS: usize = 300;
+
+/// Makes a model from interleaved 8-bit images of shape `input`. `runs` keeps chunks of a run
+/// together where parts are left out; neighbours are too alike to judge each other.
+///
+/// # Errors
+/// See [`NormalityError`].
+pub fn fit_normality(
+    images: &[&[u8]],
+    runs: &[u32],
+    input: InputShape,
+    settings: &NormalitySettings,
+) -> Result<NormalityModel, NormalityError> {
+    if images.len() < FEWEST_GOODS {
+        return Err(NormalityError::TooFew { found: images.len(), wanted: FEWEST_GOODS });
+    }
+    if images.len() != runs.len() {
+        return Err(NormalityError::Runs { runs: runs.len(), images: images.len() });
+    }
+    let planes: Vec<Vec<f32>> = images
+        .iter()
+        .enumerate()
+        .map(|(index, image)| planes(image, &input).map_err(|e| e.of_image(index)))
+        .collect::<Result<_, _>>()?;
+    let folds = folds(runs);
+    let first = fit_on(&planes, &folds, &input, settings, &vec![true; planes.len()]);
+    // A few wrong labels must not make faults normal: the model is made again without the
+    // strangest of the Goods, which still count in the distribution of scores.
+    let mut order: Vec<usize> = (0..planes.len()).collect();
+    order.sort_by(|a, b| first.scores[*b].total_cmp(&first.scores[*a]));
+    let mut kept = vec![true; planes.len()];
+    order.iter().take(planes.len() / 50).for_each(|i| kept[*i] = false);
+    Ok(fit_on(&planes, &folds, &input, settings, &kept).model)
+}
+
+impl NormalityError {
+    fn of_image(self, index: usize) -> Self {
+        match self {
+            Self::Length { found, wanted, .. } => Self::Length { index, found, wanted },
+            other => other,
+        }
+    }
+}
+
+/// Planes of values in [0, 1] of interleaved bytes.
+pub(super) fn planes(pixels: &[u8], input: &InputShape) -> Result<Vec<f32>, NormalityError> {
+    let wanted = input.size_bytes();
+    if pixels.len() != wanted {
+        return Err(NormalityError::Length { index: 0, found: pixels.len(), wanted });
+    }
+    let channels = input.channels as usize;
+    let plane = |c: usize| pixels.iter().skip(c).step_by(channels).map(|v| f32::from(*v) / 255.0);
+    Ok((0..channels).flat_map(plane).collect())
+}
+
+/// The fold of each image: runs in turn, so that no run is on both sides.
+fn folds(runs: &[u32]) -> Vec<usize> {
+    let mut distinct: Vec<u32> = runs.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < FOLDS {
+        // too few runs to hold any back: chunks in turn
+        return (0..runs.len()).map(|i| i % FOLDS).collect();
+    }
+    let place = |run: &u32| distinct.binary_search(run).unwrap_or_default() % FOLDS;
+    runs.iter().map(place).collect()
+}
+
+struct Fitted {
+    model: NormalityModel,
+    /// Each image's standardised score by the model that never saw it.
+    scores: Vec<f64>,
+}
+
+fn fit_on(
+    planes: &[Vec<f32>],
+    folds: &[usize],
+    input: &InputShape,
+    settings: &NormalitySettings,
+    kept: &[bool],
+) -> Fitted {
+    let empty = NormalityModel {
+        input: *input,
+        false_alarm_rate: settings.false_alarm_rate,
+        goods: planes.len(),
+        mean: vec![],
+        components: vec![],
+        spread: vec![],
+        scales: vec![],
+        shape_score: None,
+        total: LogNormal { centre: 0.0, width: 1.0 },
+    };
+    let select = |keep: &dyn Fn(usize) -> bool| -> Vec<&Vec<f32>> {
+        (0..planes.len()).filter(|i| kept[*i] && keep(*i)).map(|i| &planes[i]).collect()
+    };
+    let count = (planes.len() / 6).min(settings.max_components);
+    // residuals and coefficients of every image, by a model of the other folds
+    let parts: Vec<NormalityModel> = (0..FOLDS)
+        .map(|fold| with_components(&empty, &select(&|i| folds[i] != fold), count))
+        .collect();
+    let judged: Vec<(Vec<f32>, Vec<f32>)> =
+        planes.par_iter().zip(folds).map(|(image, fold)| parts[*fold].residual(image)).collect();
+    let mut model = with_components(&empty, &select(&|_| true), count);
+    model.spread = spread_of_coefficients(&judged, kept, model.components.len());
+    let fits = |kernel: &usize| *kernel <= input.width.min(input.height) as usize;
+    let mut raw = Vec::new();
+    for kernel in settings.kernels.iter().copied().filter(fits) {
+        let (scale, scores) = fit_scale(&judged, kept, folds, input, kernel);
+        raw.push((scale.score, scores));
+        model.scales.push(scale);
+    }
+    let coefficients = judged.iter().filter_map(|(_, c)| model.shape_raw(c)).collect::<Vec<_>>();
+    if coefficients.len() == judged.len() {
+        let score = log_normal(&coefficients);
+        model.shape_score = Some(score);
+        raw.push((score, coefficients));
+    }
+    let mut largest = vec![f64::NEG_INFINITY; planes.len()];
+    for (score, raw) in &raw {
+        largest.iter_mut().zip(raw).for_each(|(l, r)| *l = l.max(score.standardised(*r)));
+    }
+    let (centre, width) = upper_spread(&mut largest.clone());
+    model.total = LogNormal { centre, width };
+    let scores = largest.iter().map(|l| (l - centre) / width).collect();
+    Fitted { model, scores }
+}
+
+/// Mean and principal components, by the eigenvectors of the images' products with each other:
+/// images are far fewer than pixels.
+fn with_components(empty: &NormalityModel, images: &[&Vec<f32>], count: usize) -> NormalityModel {
+    let length = images[0].len();
+    let mut mean = vec![0.0f64; length];
+    for image in images {
+        mean.iter_mut().zip(*image).for_each(|(m, x)| *m += f64::from(*x));
+    }
+    let mean: Vec<f32> = mean.iter().map(|m| (m / images.len() as f64) as f32).collect();
+    let step = images.len().div_ceil(MOST_FOR_COMPONENTS);
+    let some: Vec<&Vec<f32>> = images.iter().step_by(step).copied().collect();
+    let centred = Array2::from_shape_fn((some.len(), length), |(i, p)| some[i][p] - mean[p]);
+    let products = centred.dot(&centred.t());
+    let mut model = NormalityModel { mean, ..empty.clone() };
+    for vector in leading_eigenvectors(products, count) {
+        let component = centred.t().dot(&vector);
+        let norm = component.dot(&component).sqrt();
+        if norm > 1e-6 {
+            model.components.push((component / norm).to_vec());
+        }
+    }
+    model
+}
+
+/// Leading eigenvectors of a positive symmetric matrix by orthogonal iteration.
+fn leading_eigenvectors(matrix: Array2<f32>, count: usize) -> Vec<ndarray::Array1<f32>> {
+    let n = matrix.nrows();
+    let count = count.min(n.saturating_sub(1));
+    // any start will do that is no eigenvector by accident
+    let mut basis = Array2::from_shape_fn((n, count), |(i, j)| {
+        ((i * 7919 + j * 104_729) % 1000) as f32 - 500.0
+    });
+    for _ in 0..30 {
+        basis = matrix.dot(&basis);
+        orthonormalise(&mut basis);
+    }
+    basis.columns().into_iter().map(|c| c.to_owned()).collect()
+}
+
+/// Gram-Schmidt, twice for rounding.
+fn orthonormalise(basis: &mut Array2<f32>) {
+    for j in 0..basis.ncols() {
+        for _ in 0..2 {
+            for k in 0..j {
+                let (done, column) = (basis.column(k).to_owned(), basis.column(j).to_owned());
+                let overlap = done.dot(&column);
+                basis.column_mut(j).assign(&(column - done * overlap));
+            }
+        }
+        let norm = norm(basis.column(j));
+        basis.column_mut(j).mapv_inplace(|v| v / norm.max(f32::MIN_POSITIVE));
+    }
+}
+
+fn norm(vector: ArrayView1<'_, f32>) -> f32 {
+    vector.dot(&vector).sqrt()
+}
+
+fn spread_of_coefficients(
+    judged: &[(Vec<f32>, Vec<f32>)],
+    kept: &[bool],
+    components: usize,
+) -> Vec<f32> {
+    // the folds' components are alike but not the same: their order and sign may differ, so
+    // that one spread for each place in the order is all that can be said
+    let mut squares = vec![0.0f64; components];
+    let mut count = 0usize;
+    for ((_, coefficients), _) in judged.iter().zip(kept).filter(|(_, kept)| **kept) {
+        count += 1;
+        squares.iter_mut().zip(coefficients).for_each(|(s, c)| *s += f64::from(*c).powi(2));
+    }
+    squares.iter().map(|s| ((s / count.max(1) as f64).sqrt() as f32).max(1e-4)).collect()
+}
+
+/// Spread of the window means among Goods, and the scores that Goods reach: each image is scored
+/// with the spread of the other folds, for its own deviation would hide itself in its spread.
+fn fit_scale(
+    judged: &[(Vec<f32>, Vec<f32>)],
+    kept: &[bool],
+    folds: &[usize],
+    input: &InputShape,
+    kernel: usize,
+) -> (Scale, Vec<f64>) {
+    let (rows, columns) = pooled_size(input, kernel);
+    let length = rows * columns * input.channels as usize;
+    let sum_of_fold = |fold: usize| {
+        let mut sum = (vec![0.0f64; length], 0usize);
+        for (index, (residual, _)) in judged.iter().enumerate() {
+            if kept[index] && folds[index] == fold {
+                let means = pooled(residual, input, kernel);
+                sum.0.iter_mut().zip(&means).for_each(|(s, m)| *s += f64::from(*m).powi(2));
+                sum.1 += 1;
+            }
+        }
+        sum
+    };
+    let sums: Vec<(Vec<f64>, usize)> = (0..FOLDS).into_par_iter().map(sum_of_fold).collect();
+    let top = (((rows * columns) as f64).sqrt() / 12.0).round().max(1.0) as usize;
+    let scale_without = |left_out: Option<usize>| {
+        let rest = || (0..FOLDS).filter(|fold| Some(*fold) != left_out);
+        let count: usize = rest().map(|fold| sums[fold].1).sum();
+        let at = |i: usize| rest().map(|fold| sums[fold].0[i]).sum::<f64>() / count.max(1) as f64;
+        let variance: Vec<f32> = (0..length).map(|i| at(i) as f32).collect();
+        let inverse_sigma = inverse_sigma(&variance, rows, columns, FLOOR / kernel as f32);
+        Scale { kernel, top, inverse_sigma, score: LogNormal { centre: 0.0, width: 1.0 } }
+    };
+    let by_fold: Vec<Scale> =
+        (0..FOLDS).into_par_iter().map(|fold| scale_without(Some(fold))).collect();
+    let raw = |(index, (residual, _)): (usize, &(Vec<f32>, Vec<f32>))| {
+        let scale = &by_fold[folds[index]];
+        scale.raw_score(&scale.deviations(residual, input))
+    };
+    let scores: Vec<f64> = judged.par_iter().enumerate().map(raw).collect();
+    let mut scale = scale_without(None);
+    scale.score = log_normal(&scores);
+    (scale, scores)
+}
+
+/// 1 / spread. Where neighbours vary, so may this place: a digit that never changed yet will.
+fn inverse_sigma(variance: &[f32], rows: usize, columns: usize, floor: f32) -> Vec<f32> {
+    let around = blurred(variance, rows, columns);
+    let spread = |(v, a): (&f32, f32)| 1.0 / (v + 0.1 * a + floor * floor).sqrt();
+    variance.iter().zip(around).map(spread).collect()
+}
+
+/// Mean over a neighbourhood of five by five, plane by plane.
+fn blurred(planes: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(planes.len());
+    for plane in planes.chunks_exact(rows * columns) {
+        for y in 0..rows {
+            for x in 0..columns {
+                let (ys, xs) = (y.saturating_sub(2)..(y + 3).min(rows), x.saturating_sub(2));
+                let xs = xs..(x + 3).min(columns);
+                let area = (ys.len() * xs.len()) as f32;
+                let sum: f32 = ys
+                    .map(|y| {
+                        plane[y * columns + xs.start..y * columns + xs.end].iter().sum::<f32>()
+                    })
+                    .sum();
+                out.push(sum / area);
+            }
+        }
+    }
+    out
+}
+
+fn log_normal(scores: &[f64]) -> LogNormal {
+    let mut logs: Vec<f64> = scores.iter().map(|s| s.max(1e-9).ln()).collect();
+    let (centre, width) = upper_spread(&mut logs);
+    LogNormal { centre, width }
+}
+
+/// Median, and the spread of the upper half from its quantiles: a wrong label at the very top
+/// moves neither.
+fn upper_spread(values: &mut [f64]) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let quantile = |q: f64| {
+        let at = q * (values.len() - 1) as f64;
+        let (low, part) = (at.floor() as usize, at.fract());
+        let high = (low + 1).min(values.len() - 1);
+        values[low] * (1.0 - part) + values[high] * part
+    };
+    let median = quantile(0.5);
+    // deviates that a normal distribution exceeds with probabilities 0.16, 0.07, 0.03
+    let widths = [(0.84, 0.9945), (0.93, 1.4758), (0.97, 1.8808)];
+    let width = widths.iter().map(|(q, z)| (quantile(*q) - median) / z).fold(0.0, f64::max);
+    (median, width.max(0.02))
+}

@@ -1,0 +1,219 @@
+//! Good plots alone -> a model of what is normal: how unlikely a plot is among them, and where.
+//!
+//! A plot is compared pixel by pixel with the mean of the Goods, after the ways in which Goods
+//! differ among themselves (principal components) have been taken out. What is left is averaged
+//! over windows of several sizes, so that a faint change of a large area counts as much as a
+//! strong one of a few pixels, and divided by its spread among Goods. The largest of these
+//! deviations make a score for each window size; the score's distribution among Goods that the
+//! model had not seen makes a p-value of it.
+
+mod fit;
+mod grid;
+mod onnx;
+
+pub use fit::{NormalityError, NormalitySettings, fit_normality};
+
+use grid::{pooled, pooled_size};
+use hydra_proto::registry::InputShape;
+use serde::{Deserialize, Serialize};
+
+/// What is normal for one plot type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NormalityModel {
+    /// Shape of the images that it reads.
+    pub input: InputShape,
+    /// Share of Goods that may be called novel.
+    pub false_alarm_rate: f64,
+    /// Goods that it was made from.
+    pub goods: usize,
+    /// Mean image in [0, 1]: channels, rows, columns.
+    pub(crate) mean: Vec<f32>,
+    /// Orthonormal ways in which Goods differ, each as long as `mean`.
+    pub(crate) components: Vec<Vec<f32>>,
+    /// Spread of the coefficients of `components`.
+    pub(crate) spread: Vec<f32>,
+    /// One for each window size.
+    pub(crate) scales: Vec<Scale>,
+    /// The score of the coefficients themselves; absent without components.
+    pub(crate) shape_score: Option<LogNormal>,
+    /// The largest standardised score over all of these.
+    pub(crate) total: LogNormal,
+}
+
+/// Deviations averaged over square windows of one size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Scale {
+    /// Side of the window, pixels; windows overlap by half.
+    pub kernel: usize,
+    /// Mean of this many of the largest deviations makes the score.
+    pub top: usize,
+    /// 1 / spread among Goods: channels, rows, columns of the pooled grid.
+    pub inverse_sigma: Vec<f32>,
+    /// Distribution of the score among Goods.
+    pub score: LogNormal,
+}
+
+/// A log-normal distribution of positive scores.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LogNormal {
+    /// Median of the logarithm.
+    pub centre: f64,
+    /// Standard deviation of the logarithm, of the upper half.
+    pub width: f64,
+}
+
+impl LogNormal {
+    /// How many standard deviations the score lies above the median.
+    pub fn standardised(&self, score: f64) -> f64 {
+        (score.max(1e-9).ln() - self.centre) / self.width
+    }
+}
+
+/// What the model says of one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// Standard deviations above the usual deviation of a Good.
+    pub score: f64,
+    /// Probability that a Good deviates as much.
+    pub p_value: f64,
+    /// `p / (p + false alarm rate)`: one half exactly where the plot is called novel.
+    pub good: f64,
+    /// Standardised deviation by place, rows from the top.
+    pub map: Vec<f32>,
+    /// Columns of `map`.
+    pub map_width: usize,
+    /// Rows of `map`.
+    pub map_height: usize,
+    /// Coefficients of the components: an embedding.
+    pub features: Vec<f32>,
+}
+
+impl Judgement {
+    /// Whether the plot is called novel.
+    pub fn novel(&self) -> bool {
+        self.good < 0.5
+    }
+}
+
+impl NormalityModel {
+    /// Judges one image: `height * width * channels` bytes, interleaved.
+    ///
+    /// # Errors
+    /// [`NormalityError::Length`].
+    pub fn judge(&self, pixels: &[u8]) -> Result<Judgement, NormalityError> {
+        let image = fit::planes(pixels, &self.input)?;
+        let (residual, features) = self.residual(&image);
+        let mut largest = self.shape_standardised(&features).unwrap_or(f64::NEG_INFINITY);
+        let (rows, columns) = self.map_size();
+        let mut map = vec![0.0f32; rows * columns];
+        for scale in &self.scales {
+            let deviations = scale.deviations(&residual, &self.input);
+            largest = largest.max(scale.score.standardised(scale.raw_score(&deviations)));
+            self.draw(&mut map, scale, &deviations);
+        }
+        let score = (largest - self.total.centre) / self.total.width;
+        let p_value = upper_tail(score);
+        Ok(Judgement {
+            score,
+            p_value,
+            good: p_value / (p_value + self.false_alarm_rate),
+            map,
+            map_width: columns,
+            map_height: rows,
+            features,
+        })
+    }
+
+    /// What is left of an image beside mean and components, and the components' coefficients.
+    pub(crate) fn residual(&self, image: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let mut residual: Vec<f32> = image.iter().zip(&self.mean).map(|(x, m)| x - m).collect();
+        let dot = |c: &Vec<f32>| c.iter().zip(&residual).map(|(c, r)| c * r).sum::<f32>();
+        let coefficients: Vec<f32> = self.components.iter().map(dot).collect();
+        for (component, coefficient) in self.components.iter().zip(&coefficients) {
+            residual.iter_mut().zip(component).for_each(|(r, c)| *r -= coefficient * c);
+        }
+        (residual, coefficients)
+    }
+
+    /// Root mean square of the coefficients in units of their spread.
+    pub(crate) fn shape_raw(&self, coefficients: &[f32]) -> Option<f64> {
+        let squares = coefficients.iter().zip(&self.spread).map(|(c, s)| f64::from(c / s).powi(2));
+        let sum: f64 = squares.sum();
+        (!coefficients.is_empty()).then(|| (sum / coefficients.len() as f64).sqrt())
+    }
+
+    fn shape_standardised(&self, coefficients: &[f32]) -> Option<f64> {
+        Some(self.shape_score?.standardised(self.shape_raw(coefficients)?))
+    }
+
+    /// Rows and columns of the map: the grid of the second finest windows.
+    pub(crate) fn map_size(&self) -> (usize, usize) {
+        let kernel = self.scales.get(1).or(self.scales.first()).map_or(1, |scale| scale.kernel);
+        pooled_size(&self.input, kernel)
+    }
+
+    /// Enters a scale's deviations into the map, each in units of what is usual at its scale.
+    fn draw(&self, map: &mut [f32], scale: &Scale, deviations: &[f32]) {
+        let (rows, columns) = self.map_size();
+        let (h, w) = pooled_size(&self.input, scale.kernel);
+        let unit = scale.score.centre.exp() as f32;
+        for (at, value) in map.iter_mut().enumerate() {
+            let (row, column) = (at / columns, at % columns);
+            let source = row * h / rows * w + column * w / columns;
+            *value = value.max(deviations[source] / unit);
+        }
+    }
+}
+
+impl Scale {
+    /// Root mean square over channels of the standardised window means.
+    pub fn deviations(&self, residual: &[f32], input: &InputShape) -> Vec<f32> {
+        let means = pooled(residual, input, self.kernel);
+        let channels = input.channels as usize;
+        let area = means.len() / channels;
+        let mut squares = vec![0.0f32; area];
+        for (at, (mean, inverse)) in means.iter().zip(&self.inverse_sigma).enumerate() {
+            squares[at % area] += (mean * inverse).powi(2);
+        }
+        squares.into_iter().map(|s| (s / channels as f32).sqrt()).collect()
+    }
+
+    /// Mean of the largest deviations.
+    pub fn raw_score(&self, deviations: &[f32]) -> f64 {
+        let mut sorted = deviations.to_vec();
+        let top = self.top.min(sorted.len());
+        sorted.select_nth_unstable_by(top - 1, |a, b| b.total_cmp(a));
+        sorted[..top].iter().map(|d| f64::from(*d)).sum::<f64>() / top as f64
+    }
+}
+
+/// Probability that a normal deviate exceeds `z`: Abramowitz and Stegun 7.1.26 for moderate
+/// values, the first terms of the asymptotic series beyond.
+pub fn upper_tail(z: f64) -> f64 {
+    if z < 0.0 {
+        return 1.0 - upper_tail(-z);
+    }
+    let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    if z > 5.0 {
+        return density / z * (1.0 - 1.0 / (z * z) + 3.0 / z.powi(4));
+    }
+    let t = 1.0 / (1.0 + 0.231_641_9 * z);
+    let polynomial = t
+        * (0.319_381_530
+            + t * (-0.356_563_782
+                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    density * polynomial
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_normal_tail_is_that_of_the_tables() {
+        for (z, p) in [(0.0, 0.5), (1.0, 0.158_655), (2.326, 0.010_009), (6.0, 9.866e-10)] {
+            assert!((upper_tail(z) / p - 1.0).abs() < 1e-3, "{z}");
+            assert!((upper_tail(-z) - (1.0 - p)).abs() < 1e-6, "{z}");
+        }
+    }
+}

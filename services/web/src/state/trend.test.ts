@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import type { Trend } from '../api/types';
+import { chartData, inForce, joinTrends } from './trend';
+
+const release = (at: number, model: string | null, good: number) => ({
+  at_us: at * 1e6,
+  model,
+  thresholds: { Good: good },
+  who: 'x',
+  why: '',
+});
+const trend = (over: Partial<Trend> = {}): Trend => ({
+  plot_type: 'A',
+  labels: ['Good', 'HotChannel'],
+  taken_at_us: [10e6, 20e6, 30e6],
+  images: ['a', 'b', 'c'],
+  runs: [1, 1, 1],
+  chunks: [1, 2, 3],
+  verdicts: [0, 1, 0],
+  states: ['confirmed', 'confirmed', 'unconfirmed'],
+  probabilities: [[0.9, 0.1, 0.5], [0.1, 0.9, null]],
+  releases: [release(5, 'm1', 0.6), release(15, 'm1', 0.7), release(25, 'm2', 0.8)],
+  next: null,
+  ...over,
+});
+
+test('thresholds are those in force when each image came', () => {
+  const data = chartData(trend());
+  expect(data.thresholds).toEqual([[0.6, 0.7, 0.8], [null, null, null]]);
+  expect(data.seconds).toEqual([10, 20, 30]);
+});
+
+test('a change of model is marked, a change of thresholds alone is not', () => {
+  expect(chartData(trend()).changes).toEqual([{ at: 25, model: 'm2' }]);
+});
+
+test('labels that every hall has keep their colour', () => {
+  const colours = chartData(trend({ labels: ['LED', 'Bad', 'Cosmic', 'Good'], probabilities: [[], [], [], []] })).series;
+  expect(colours.map((s) => s.colour)).toEqual(['--other', '--bad', '--novel', '--good']);
+});
+
+test('before the first release nothing is in force', () => {
+  expect(inForce([release(5, 'm', 1)], 4e6)).toBeNull();
+  expect(inForce([release(5, 'm', 1)], 5e6)?.model).toBe('m');
+});
+
+test('stretches join although the model and its labels changed', () => {
+  const older = trend({ labels: ['LED', 'Good'], taken_at_us: [1e6, 2e6], images: ['x', 'y'], runs: [0, 0], chunks: [null, null], verdicts: [0, null], states: ['confirmed', 'no_verdict'], probabilities: [[0.8, null], [0.2, null]], releases: [release(0, 'm0', 0.5), release(5, 'm1', 0.6)], next: 'more' });
+  const joined = joinTrends(older, trend());
+  expect(joined.labels).toEqual(['Good', 'HotChannel', 'LED']);
+  expect(joined.probabilities).toEqual([[0.2, null, 0.9, 0.1, 0.5], [null, null, 0.1, 0.9, null], [0.8, null, null, null, null]]);
+  expect(joined.verdicts).toEqual([2, null, 0, 1, 0]);
+  expect(joined.releases.length).toBe(4);
+  expect(joined.next).toBe('more');
+});

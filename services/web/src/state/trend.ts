@@ -1,0 +1,71 @@
+/** A trend as the chart wants it: columns over one time axis. Pure, so that it can be tested. */
+import type { Release, Trend } from '../api/types';
+
+/** Fixed colours for the labels that every hall has, others in turn; all keep apart for
+ * colour-blind eyes (Okabe and Ito 2008). Tokens, so that both themes have their own. */
+const KNOWN: Record<string, string> = { Good: '--good', Acceptable: '--good', Bad: '--bad', NoData: '--quiet' };
+const OTHERS = ['--other', '--novel', '--unconfirmed', '--late'];
+
+export interface Series {
+  label: string;
+  colour: string;
+}
+
+export interface ChartData {
+  /** Seconds since 1970, growing. */
+  seconds: number[];
+  series: Series[];
+  /** One column of probabilities a series. */
+  probabilities: (number | null)[][];
+  /** One column of thresholds a series: the one in force at each time. */
+  thresholds: (number | null)[][];
+  /** When another model went live, seconds. */
+  changes: { at: number; model: string | null }[];
+}
+
+export function chartData(trend: Trend): ChartData {
+  let other = 0;
+  const series = trend.labels.map((label) => ({
+    label,
+    colour: KNOWN[label] ?? OTHERS[other++ % OTHERS.length] ?? '--other',
+  }));
+  const releases = [...trend.releases].sort((a, b) => a.at_us - b.at_us);
+  return {
+    seconds: trend.taken_at_us.map((us) => us / 1e6),
+    series,
+    probabilities: trend.probabilities,
+    thresholds: trend.labels.map((label) => trend.taken_at_us.map((us) => inForce(releases, us)?.thresholds[label] ?? null)),
+    changes: releases
+      .filter((release, i) => i > 0 && release.model !== releases[i - 1]?.model)
+      .map((release) => ({ at: release.at_us / 1e6, model: release.model })),
+  };
+}
+
+/** The newest release at or before a time; `releases` are oldest first. */
+export function inForce(releases: readonly Release[], us: number): Release | null {
+  return releases.findLast((release) => release.at_us <= us) ?? null;
+}
+
+/** Two stretches of one trend as one, oldest first; the older one's columns come in front. */
+export function joinTrends(older: Trend, newer: Trend): Trend {
+  const labels = [...newer.labels, ...older.labels.filter((label) => !newer.labels.includes(label))];
+  const column = (trend: Trend, label: string): (number | null)[] => {
+    const at = trend.labels.indexOf(label);
+    return at < 0 ? trend.taken_at_us.map(() => null) : (trend.probabilities[at] ?? []);
+  };
+  const renumber = (trend: Trend) => trend.verdicts.map((v) => (v === null ? null : labels.indexOf(trend.labels[v] ?? '')));
+  const known = new Set(newer.releases.map((release) => release.at_us));
+  return {
+    plot_type: newer.plot_type,
+    labels,
+    taken_at_us: [...older.taken_at_us, ...newer.taken_at_us],
+    images: [...older.images, ...newer.images],
+    runs: [...older.runs, ...newer.runs],
+    chunks: [...older.chunks, ...newer.chunks],
+    verdicts: [...renumber(older), ...renumber(newer)],
+    states: [...older.states, ...newer.states],
+    probabilities: labels.map((label) => [...column(older, label), ...column(newer, label)]),
+    releases: [...older.releases.filter((release) => !known.has(release.at_us)), ...newer.releases],
+    next: older.next,
+  };
+}

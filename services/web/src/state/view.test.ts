@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import type { Kind } from './card';
+import { isShown, neighbour, parseOwn, sections, wallGrid, wallPage, writeOwn, type View } from './view';
+
+const view: View = {
+  search: '',
+  group: '',
+  own: new Map(),
+  hidden: new Set(),
+  pinned: new Set(),
+  showHidden: false,
+  only: new Set(),
+};
+const card = (name: string, detector: string, kind: Kind = 'good', group = '') => ({
+  plot: { name, detector, group, discovered: detector === '' },
+  state: { kind, title: '', reason: '', was: '', calls: false },
+});
+const cards = [card('a1', 'A', 'bad'), card('b1', 'B'), card('a2', 'A', 'good', 'Start'), card('n', '')];
+const names = (v: Partial<View>) =>
+  sections(cards, { ...view, ...v }).map((s) => `${s.title}: ${s.cards.map((c) => c.plot.name).join(' ')}`);
+
+test('cards stand by detector, in the order of the catalog', () => {
+  expect(names({})).toEqual(['A: a1 a2', 'B: b1', 'Discovered: n']);
+});
+
+test('a state change moves no card', () => {
+  const changed = cards.map((c) => ({ ...c, state: { ...c.state, kind: 'bad' as Kind } }));
+  expect(sections(changed, view).flatMap((s) => s.cards.map((c) => c.plot.name))).toEqual(['a1', 'a2', 'b1', 'n']);
+});
+
+test('pinned ones come first and once', () => {
+  expect(names({ pinned: new Set(['b1']) })).toEqual(['Pinned: b1', 'A: a1 a2', 'Discovered: n']);
+});
+
+test('search, groups, states and hiding choose', () => {
+  expect(names({ search: 'A' })).toEqual(['A: a1 a2']);
+  expect(names({ group: 'd:B' })).toEqual(['B: b1']);
+  expect(names({ group: 'g:Start' })).toEqual(['A: a2']);
+  expect(names({ group: 'o:Mine', own: new Map([['Mine', ['n', 'a1']]]) })).toEqual(['A: a1', 'Discovered: n']);
+  expect(names({ group: 'o:Gone' })).toEqual([]);
+  expect(names({ only: new Set<Kind>(['bad']) })).toEqual(['A: a1']);
+  expect(names({ hidden: new Set(['a1', 'n']) })).toEqual(['A: a2', 'B: b1']);
+  expect(isShown(cards[0]!, { ...view, hidden: new Set(['a1']), showHidden: true })).toBe(true);
+});
+
+test('own groups survive the URL', () => {
+  const own = new Map([
+    ['Mine', ['a1', 'Faraday Cup']],
+    ['Empty', []],
+  ]);
+  expect(parseOwn(writeOwn(own))).toEqual(own);
+  expect(parseOwn(['', '*x']).size).toBe(0);
+});
+
+test('wall pages go round and lose no card', () => {
+  const all = Array.from({ length: 10 }, (_, i) => i);
+  expect([0, 1, 2].flatMap((page) => wallPage(all, 4, page).cards)).toEqual(all);
+  expect(wallPage(all, 4, 3).page).toBe(0);
+  expect(wallPage([], 4, 7)).toEqual({ cards: [], page: 0, pages: 1 });
+});
+
+test('arrow keys go where the eye goes', () => {
+  const boxes = [0, 1, 2, 3, 4].map((i) => ({ x: (i % 3) * 10, y: Math.floor(i / 3) * 10 }));
+  expect(neighbour(boxes, 1, 'down')).toBe(4);
+  expect(neighbour(boxes, 2, 'down')).toBe(4);
+  expect(neighbour(boxes, 4, 'up')).toBe(1);
+  expect(neighbour(boxes, 0, 'up')).toBe(-1);
+  expect(neighbour(boxes, 2, 'right')).toBe(3);
+  expect(neighbour(boxes, 4, 'right')).toBe(-1);
+  expect(neighbour(boxes, -1, 'right')).toBe(0);
+});
+
+test('a wall is filled, and no card is cut', () => {
+  for (const [width, height, least] of [[1920, 960, 300], [3840, 2060, 420], [390, 700, 220], [10, 10, 300]] as const) {
+    const { columns, rows } = wallGrid(width, height, least);
+    expect(columns).toBeGreaterThan(0);
+    const cardHeight = ((width - 12 * (columns - 1)) / columns) * (640 / 1380) + 104;
+    if (rows > 1) expect(rows * (cardHeight + 12) - 12).toBeLessThanOrEqual(height);
+    if (width > 1000) expect((rows * (cardHeight + 12)) / height).toBeGreaterThan(0.85);
+  }
+});

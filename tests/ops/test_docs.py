@@ -1,0 +1,180 @@
+"""The book: it builds, no link leads nowhere, and what it names is there."""
+
+import os
+import re
+import secrets
+import subprocess
+import threading
+import http.server
+import urllib.parse
+from pathlib import Path
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from chart import ROOT
+
+DOCS = ROOT / "docs"
+# bench pages and the architecture have owners and checks of their own, but their links count
+PAGES = sorted(p for p in DOCS.rglob("*.md") if p.name != "SUMMARY.md")
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 64
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def links(path):
+    """Targets of the links of a page."""
+    for token in MARKDOWN.parse(path.read_text()):
+        for child in token.children or []:
+            if child.type == "link_open":
+                yield child.attrs["href"]
+
+
+def anchors(path):
+    """What a link may name after `#`, as mdBook makes it from headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_book_builds(tmp_path):
+    built = run("mdbook", "build", DOCS, "--dest-dir", tmp_path)
+    assert built.returncode == 0, built.stderr
+    # a file that an include names and that is not there is only logged
+    assert "error" not in built.stderr.lower(), built.stderr
+    assert (tmp_path / "index.html").is_file() and (tmp_path / "runbooks.html").is_file()
+    assert "[broker]" in (tmp_path / "configuration.html").read_text()
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md", ROOT / "SECURITY.md"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_link_leads_nowhere(page):
+    for href in links(page):
+        target, _, anchor = urllib.parse.unquote(href).partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), href
+        if anchor:
+            assert anchor in anchors(path), href
+
+
+def test_every_page_is_in_the_summary():
+    listed = {DOCS / href for href in links(DOCS / "SUMMARY.md")}
+    ours = {page for page in PAGES if not page.name.startswith("bench")}
+    assert ours <= listed
+    assert all(page.is_file() for page in listed)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "SECURITY.md"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_file_of_the_tree_that_a_page_names_is_there(page):
+    named = re.findall(r"(?<![\w./-])((?:scripts|charts|tests/ops|docs|migrations|services)/[\w./-]+\.\w+)", page.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_command_of_hydra_that_a_page_names_is_one():
+    cli = (ROOT / "services/hydra/src/cli.rs").read_text()
+    commands = {name.lower() for name in re.findall(r"^    (\w+)[,({ ]", re.search(r"pub enum Command \{(.*?)\n\}", cli, re.S)[1], re.M)}
+    for page in PAGES:
+        for command in re.findall(r"(?:`|^)hydra ([a-z]+)\b", page.read_text(), re.M):
+            assert command in commands, (page.name, command)
+
+
+def test_the_events_of_the_asyncapi_file_are_those_of_the_contract():
+    described = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())
+    messages = described["components"]["messages"]
+    found = {}
+    for name, channel in described["channels"].items():
+        for message in channel["messages"].values():
+            name_of = messages[message["$ref"].rpartition("/")[2]]["name"]
+            if name_of != "image":
+                found[name_of] = channel["address"]
+    source = (ROOT / "proto/src/event.rs").read_text()
+    contract = dict(re.findall(r'const NAME: &\'static str = "([^"]+)";\s+const QUEUE: &\'static str = "([^"]+)";', source))
+    assert found == contract
+    facts = re.search(r"NAMES: \[&str; \d+\] =\s*\[([^\]]+)\]", (ROOT / "services/ingest/src/facts.rs").read_text())[1]
+    assert set(messages["Image"]["headers"]["properties"]) == {*re.findall(r'"([\w-]+)"', facts), "traceparent"}
+
+
+def test_the_table_of_events_is_the_contract():
+    source = (ROOT / "proto/src/event.rs").read_text()
+    contract = dict(re.findall(r'"hydra\.events\.v1\.(\w+)";\s+const QUEUE: &\'static str = "([^"]+)";', source))
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (\w+) \|$", (DOCS / "api.md").read_text(), re.M)
+    assert dict(rows) == contract
+
+
+def test_the_simulated_table_is_what_the_command_prints():
+    printed = run("python3", ROOT / "tests/ops/simulate_scaling.py", env={**os.environ})
+    assert printed.returncode == 0, printed.stderr
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in printed.stdout.splitlines()[2:]]
+    expected = [(c[0], c[1].split(",")[0].split(":")[0], c[2].replace("%", " %"), c[3], c[4], c[7]) for c in cells]
+    written = re.findall(r"^\| ([\w ,]+?) \| ([\w ]+?) \| ([\d.]+ %) \| ([\d.]+ s) \| (\d+ of \d+) \| (\d+) \|$", (DOCS / "operate/scaling.md").read_text(), re.M)
+    assert written == expected
+
+
+def test_the_python_client_publishes_what_ingest_reads(tmp_path):
+    broker = os.environ.get("HYDRA_TEST_RABBITMQ")
+    if not broker:
+        pytest.skip("no RabbitMQ (scripts/services.sh start rabbitmq)")
+    import pika
+
+    from test_broker_rights import manage
+
+    vhost = f"client-{secrets.token_hex(4)}"
+    parts = urllib.parse.urlsplit(broker)
+    url = f"amqp://{parts.username}:{parts.password}@{parts.hostname}:{parts.port}/{vhost}"
+    manage("PUT", f"vhosts/{vhost}")
+    try:
+        connection = pika.BlockingConnection(pika.URLParameters(url))
+        channel = connection.channel()
+        channel.exchange_declare("hydra.images", "fanout", durable=True)
+        channel.queue_declare("ingest")
+        channel.queue_bind("ingest", "hydra.images")
+        (tmp_path / "plot.png").write_bytes(PNG)
+        sent = run("python3", DOCS / "clients/publish.py", url, tmp_path / "plot.png", env={**os.environ})
+        assert sent.returncode == 0, sent.stderr
+        _, properties, body = channel.basic_get("ingest", auto_ack=True)
+        assert body == PNG and properties.delivery_mode == 2
+        assert properties.headers["plot-type"] == "CDC_occupancy" and properties.headers["run"] == "80464"
+        connection.close()
+    finally:
+        manage("DELETE", f"vhosts/{vhost}")
+
+
+def test_the_curl_client_sends_the_image_and_its_facts(tmp_path):
+    seen = {}
+
+    class Door(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen["path"] = self.path
+            seen["body"] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(201)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    (tmp_path / "plot.png").write_bytes(PNG)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sent = run(DOCS / "clients/publish.sh", f"http://127.0.0.1:{server.server_port}", tmp_path / "plot.png")
+        server.shutdown()
+    assert sent.returncode == 0, sent.stderr
+    parts = urllib.parse.urlsplit(seen["path"])
+    assert parts.path == "/v1/images" and seen["body"] == PNG
+    assert dict(urllib.parse.parse_qsl(parts.query)) == {"plot-type": "CDC_occupancy", "run": "80464", "chunk": "37"}
+
+
+def test_the_python_client_is_five_lines():
+    assert len((DOCS / "clients/publish.py").read_text().splitlines()) == 5
+
+
+def test_all_clients_speak_of_facts_that_ingest_knows():
+    facts = re.search(r"NAMES: \[&str; \d+\] =\s*\[([^\]]+)\]", (ROOT / "services/ingest/src/facts.rs").read_text())[1]
+    known = set(re.findall(r'"([\w-]+)"', facts))
+    for path in (DOCS / "clients").iterdir():
+        named = {fact for fact in known if fact in path.read_text()}
+        assert {"plot-type", "run"} <= named, path.name
+        assert "hydra.images" in path.read_text() or path.suffix == ".sh"
