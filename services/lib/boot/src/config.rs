@@ -8,7 +8,8 @@ use figment::{
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-/// Prefix of the variables that configure: `HYDRA_BROKER__URL` sets `broker.url`.
+/// Prefix of the variables that configure: `HYDRA_BROKER__URL` sets `broker.url`. Those without a
+/// double underscore belong to others (`HYDRA_PORT`, set by Kubernetes for a service `hydra`).
 pub const PREFIX: &str = "HYDRA_";
 
 /// One mistake in the configuration, in one line: what, where, and in which file or variable.
@@ -40,10 +41,35 @@ pub fn load<T: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<
         }
         figment = figment.merge(Toml::file_exact(path));
     }
+    refuse_slips(&figment, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
     figment
-        .merge(Env::prefixed(PREFIX).split("__"))
+        .merge(Env::prefixed(PREFIX).filter(|key| key.as_str().contains("__")).split("__"))
         .extract()
         .map_err(|error| explain(&error, file))
+}
+
+/// `HYDRA_BROKER_URL` is no setting, but whoever wrote it thinks so.
+fn refuse_slips(
+    known: &Figment,
+    variables: impl Iterator<Item = String>,
+) -> Result<(), ConfigError> {
+    for variable in variables {
+        let Some(key) = variable.strip_prefix(PREFIX).filter(|key| !key.contains("__")) else {
+            continue;
+        };
+        for (at, _) in key.match_indices('_') {
+            let (section, field) = (&key[..at], &key[at + 1..]);
+            let path = format!("{section}.{field}").to_lowercase();
+            if known.contains(&path) {
+                return Err(ConfigError {
+                    key: path,
+                    problem: format!("written {PREFIX}{section}__{field}, with two underscores"),
+                    place: variable,
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn explain(error: &Error, file: Option<&Path>) -> ConfigError {
@@ -125,6 +151,18 @@ mod tests {
     fn an_unknown_key_is_named() {
         let error = from_file("[broker]\nhartbeat_s = 3\n").unwrap_err();
         assert_eq!(error.key, "broker.hartbeat_s");
+    }
+
+    #[test]
+    fn a_variable_with_one_underscore_is_a_slip_only_where_two_would_name_a_field() {
+        let known = Figment::from(Toml::string(DEFAULTS));
+        let names = |name: &str| refuse_slips(&known, std::iter::once(name.to_owned()));
+        let slip = names("HYDRA_BROKER_HEARTBEAT_S").unwrap_err();
+        assert_eq!(slip.key, "broker.heartbeat_s");
+        assert!(slip.problem.contains("HYDRA_BROKER__HEARTBEAT_S"), "{}", slip.problem);
+        for foreign in ["HYDRA_PORT", "HYDRA_BROKER_PORT", "HYDRA_BROKER__URL", "BROKER_URL"] {
+            assert_eq!(names(foreign), Ok(()), "{foreign}");
+        }
     }
 
     #[test]

@@ -16,8 +16,9 @@ use crate::{
 };
 use hydra_proto::ContentHash;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use std::collections::{BTreeSet, HashSet};
@@ -84,9 +85,7 @@ pub async fn step(
     limit: u64,
 ) -> Result<Step, StoreError> {
     db.transaction(move |txn| {
-        Box::pin(async move {
-            Removal { txn, plot_type_id, what, before_us }.run(limit).await
-        })
+        Box::pin(async move { Removal { txn, plot_type_id, what, before_us }.run(limit).await })
     })
     .await
 }
@@ -284,10 +283,7 @@ impl Removal<'_> {
             .filter(embedding::Column::ImageId.is_in(ids.clone()))
             .exec(self.txn)
             .await?;
-        image::Entity::delete_many()
-            .filter(image::Column::Id.is_in(ids))
-            .exec(self.txn)
-            .await?;
+        image::Entity::delete_many().filter(image::Column::Id.is_in(ids)).exec(self.txn).await?;
         // sequences all of whose images are gone
         use sequence::Column as S;
         sequence::Entity::delete_many()
@@ -313,8 +309,8 @@ impl Removal<'_> {
         };
         let next = run.checked_add(1);
         let mut left = image::Entity::find().filter(image::Column::Id.gte(from(24, run)));
-        let mut gone = conditions::Entity::delete_many()
-            .filter(conditions::Column::Id.gte(from(16, run)));
+        let mut gone =
+            conditions::Entity::delete_many().filter(conditions::Column::Id.gte(from(16, run)));
         if let Some(next) = next {
             left = left.filter(image::Column::Id.lt(from(24, next)));
             gone = gone.filter(conditions::Column::Id.lt(from(16, next)));
@@ -366,6 +362,9 @@ pub async fn garbage(
     rows.into_iter().map(|row| Ok((crate::id::content(&row.hash)?, row.since_us))).collect()
 }
 
+/// Id, original, thumbnail, and whether the original is there.
+type NamedByImage = (Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool);
+
 /// Those of `hashes` that an image or a heat map still names. Reads the tables in order of their
 /// keys, `page` rows at a time: no index begins with a hash, because such an index would make
 /// every insert of a large table wait for the disk.
@@ -386,7 +385,7 @@ pub async fn still_named(
     let mut after = Vec::new();
     loop {
         let from = after.clone();
-        let rows: Vec<(Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool)> = db
+        let rows: Vec<NamedByImage> = db
             .run(move |pool| async move {
                 use image::Column as C;
                 image::Entity::find()
