@@ -28,6 +28,8 @@ pub enum Command {
         #[arg(required = true, value_enum)]
         roles: Vec<Role>,
     },
+    /// Declare every exchange and queue, for halls whose roles may not (broker.declare = false).
+    Topology,
     /// Bring the database to the schema of this version.
     Migrate,
     /// Publish the plots of a folder to RabbitMQ.
@@ -43,6 +45,8 @@ pub enum Command {
     /// Messages that were given up.
     #[command(subcommand)]
     Dead(Dead),
+    /// Measure speed and cost; see `make bench`.
+    Bench(Bench),
     /// Check broker, database, blob store, ONNX Runtime and models; say what to do.
     Doctor,
 }
@@ -271,4 +275,59 @@ pub struct DeadChoice {
     /// All.
     #[arg(long)]
     pub all: bool,
+}
+
+/// `hydra bench`.
+#[derive(Clone, Debug, Args)]
+pub struct Bench {
+    /// What to measure; everything if nothing is named.
+    #[arg(value_enum)]
+    pub parts: Vec<Part>,
+    /// Repetitions of each pair of measurements.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub rounds: u8,
+    /// Fewer images and rows; the figures are rougher.
+    #[arg(long)]
+    pub quick: bool,
+    /// Write the figures to this file too.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// A Python with Pillow and OpenCV, to compare with.
+    #[arg(long, default_value = "python3")]
+    pub python: PathBuf,
+    /// Be one of the processes whose model sleeps.
+    #[arg(long, hide = true)]
+    pub sleeping_worker: bool,
+}
+
+/// What `hydra bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// From a producer's message to the row, against the bare network.
+    Whole,
+    /// A null model against bare lapin; memory.
+    Plumbing,
+    /// 80 plot types against 10,000.
+    PlotTypes,
+    /// One process against eight.
+    Workers,
+    /// Decoding and resizing against Pillow and OpenCV.
+    Pictures,
+    /// Rows a second, and in large tables.
+    Rows,
+    /// Heat maps against inference.
+    Maps,
+}
+
+impl Part {
+    /// The cheap ones first.
+    pub const ALL: [Self; 7] = [
+        Self::Pictures,
+        Self::Maps,
+        Self::Whole,
+        Self::Workers,
+        Self::Plumbing,
+        Self::PlotTypes,
+        Self::Rows,
+    ];
 }

@@ -14,6 +14,12 @@ use tracing::debug;
 /// Between two signs of life.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// Names this process among all of the hall.
+pub fn instance() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "host".to_owned());
+    format!("{host}-{}", std::process::id())
+}
+
 /// Writes a sign of life for each role until `stop`. A database that is away costs nothing but
 /// the signs; the page then says so itself.
 pub async fn beat(
@@ -24,8 +30,7 @@ pub async fn beat(
     stop: CancellationToken,
 ) {
     let started_us = now_us();
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "host".to_owned());
-    let process = format!("{host}-{}", std::process::id());
+    let process = instance();
     loop {
         for role in &roles {
             let beat = Beat {

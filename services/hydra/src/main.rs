@@ -1,5 +1,6 @@
 //! The one binary: roles and commands. The composition root: only here services meet.
 
+mod bench;
 mod cli;
 mod commands;
 mod config;
@@ -47,12 +48,14 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Run { roles } => commands::run(&roles, config).await,
         Command::Up => commands::up(config).await,
         Command::Demo(demo) => commands::demo(demo, config).await,
+        Command::Topology => commands::topology(config).await,
         Command::Migrate => commands::migrate(config).await,
         Command::Publish(publish) => commands::publish(publish, config).await,
         Command::Simulate(simulate) => commands::simulate(simulate, config).await,
         Command::Model(model) => commands::model(model, config).await,
         Command::Catalog(catalog) => commands::catalog(catalog, config).await,
         Command::Dead(dead) => commands::dead(dead, config).await,
+        Command::Bench(command) => bench::bench(command, config).await,
         Command::Doctor => commands::doctor(config).await,
     }
 }

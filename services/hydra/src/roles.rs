@@ -1,5 +1,6 @@
 //! How each role is put together.
 
+use crate::heartbeats::instance;
 use crate::models::runtime_config;
 use crate::{
     cli::Role,
@@ -12,7 +13,7 @@ use hydra_ingest::{
     folder::FolderDoor,
     http::{self, HttpConfig},
 };
-use hydra_keep::Keep;
+use hydra_keep::{Keep, freshness, relay, retention};
 use hydra_model::{Library, Runtime};
 use hydra_proto::registry::Registry;
 use hydra_query::QueryConfig;
@@ -37,7 +38,7 @@ pub async fn start(
         Role::Infer => infer(process, parts, registry)?,
         Role::Resize => stage(process, Resize::new(parts.blobs.clone(), registry, threads)),
         Role::Gradcam => gradcam(process, parts)?,
-        Role::Keep => stage(process, Keep::new(parts.database.clone())),
+        Role::Keep => keep(process, parts),
         Role::Query => query(process, parts).await?,
     }
     Ok(())
@@ -71,6 +72,28 @@ async fn ingest(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
     }
     stage(process, AmqpDoor::new(door));
     Ok(())
+}
+
+/// The stage, and what one of all keeps does: publishing promised alarms, retention.
+fn keep(process: &mut Process, parts: Parts) {
+    let Parts { blobs, database, transport, health, stop, .. } = parts;
+    let (keep, holder) = (Keep::new(database.clone()), instance());
+    let (promised, token) = (keep.promised(), stop.clone());
+    let alarms = relay::run(database.clone(), transport, holder.clone(), promised, health, token);
+    process.spawn("relay", async move {
+        alarms.await;
+        Ok(())
+    });
+    let gauges = freshness::run(database.clone(), stop.clone());
+    process.spawn("freshness", async move {
+        gauges.await;
+        Ok(())
+    });
+    process.spawn("retention", async move {
+        retention::run(database, blobs, holder, stop).await;
+        Ok(())
+    });
+    stage(process, keep);
 }
 
 async fn query(process: &mut Process, parts: Parts) -> anyhow::Result<()> {

@@ -250,7 +250,8 @@ async fn f34_a_network_that_hangs_is_stopped() {
     let failure = outcomes[0].as_ref().unwrap_err();
     assert!(failure.chain().contains("no result within"), "{}", failure.chain());
     assert!(outcomes[1].is_ok());
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    // generous: the machine may be busy, but the network itself would take much longer
+    assert!(begun.elapsed() < Duration::from_secs(120));
     assert!(bench.one(event("Quick", 2)).await.is_ok());
     keep_up.abort();
 }

@@ -2,16 +2,18 @@
 //!
 //! A batch is one transaction (see [`hydra_store::keeping`]), so that a message that comes again
 //! changes nothing, and two keeps write one after the other. Beside the stage run the [`relay`],
-//! which publishes the alarms that transactions promised. Keep is the only stage that writes
-//! results. Retention by policy is not built yet: nothing is deleted.
+//! which publishes the alarms that transactions promised, and [`retention`], which deletes by
+//! policy. Keep is the only stage that writes results.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod decide;
 mod fact;
+pub mod freshness;
 mod input;
 mod known;
 pub mod relay;
+pub mod retention;
 mod rows;
 mod write;
 

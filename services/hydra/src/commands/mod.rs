@@ -9,6 +9,7 @@ mod model;
 mod publish;
 pub mod run;
 pub mod simulate;
+mod topology;
 pub mod up;
 
 pub use catalog::catalog;
@@ -20,4 +21,5 @@ pub use model::model;
 pub use publish::publish;
 pub use run::run;
 pub use simulate::simulate;
+pub use topology::topology;
 pub use up::up;

@@ -15,12 +15,12 @@ use tracing::debug;
 /// Between two tries; readers look by themselves too, so an announcement missed costs seconds.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Listens until every receiver is gone.
-pub(crate) async fn listen(link: Link, heard: watch::Sender<Option<Arc<Message>>>) {
+/// Listens until every receiver is gone. With `declare` the exchange is made where it is missing.
+pub(crate) async fn listen(link: Link, declare: bool, heard: watch::Sender<Option<Arc<Message>>>) {
     loop {
         let ended = tokio::select! {
             () = heard.closed() => break,
-            ended = session(&link, &heard) => ended,
+            ended = session(&link, declare, &heard) => ended,
         };
         if let Err(error) = ended {
             debug!(error = format!("{error:#}"), "not listening to announcements");
@@ -30,11 +30,15 @@ pub(crate) async fn listen(link: Link, heard: watch::Sender<Option<Arc<Message>>
     link.close().await;
 }
 
-async fn session(link: &Link, heard: &watch::Sender<Option<Arc<Message>>>) -> anyhow::Result<()> {
+async fn session(
+    link: &Link,
+    declare: bool,
+    heard: &watch::Sender<Option<Arc<Message>>>,
+) -> anyhow::Result<()> {
     let connection = link.connection().await?;
     let result = async {
         let channel = connection.create_channel().await?;
-        let mut consumer = subscribe(&channel).await?;
+        let mut consumer = subscribe(&channel, declare).await?;
         while let Some(delivery) = consumer.next().await {
             let delivery = delivery?;
             let message = wire::message(&delivery.properties, delivery.data);
@@ -47,11 +51,12 @@ async fn session(link: &Link, heard: &watch::Sender<Option<Arc<Message>>>) -> an
     Ok(ended?)
 }
 
-async fn subscribe(channel: &lapin::Channel) -> Result<Consumer, Error> {
-    let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    channel
-        .exchange_declare(REGISTRY.into(), ExchangeKind::Fanout, exchange, FieldTable::default())
-        .await?;
+async fn subscribe(channel: &lapin::Channel, declare: bool) -> Result<Consumer, Error> {
+    if declare {
+        let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+        let arguments = FieldTable::default();
+        channel.exchange_declare(REGISTRY.into(), ExchangeKind::Fanout, options, arguments).await?;
+    }
     let private = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let queue = channel.queue_declare("".into(), private, FieldTable::default()).await?;
     let name = queue.name().clone();

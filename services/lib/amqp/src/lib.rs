@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod announce;
+pub mod bare;
 mod config;
 mod dead;
 mod declare;

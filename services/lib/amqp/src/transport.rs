@@ -136,7 +136,7 @@ impl Transport for AmqpTransport {
             .get_or_insert_with(|| {
                 let (sender, receiver) = watch::channel(None);
                 let link = Link::new(self.config.clone(), "announcements");
-                tokio::spawn(announce::listen(link, sender));
+                tokio::spawn(announce::listen(link, self.config.declare, sender));
                 receiver
             })
             .clone()

@@ -144,10 +144,18 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Unavailable`].
     pub async fn exists(&self, hash: &ContentHash) -> Result<bool, BlobError> {
+        Ok(self.put_at(hash).await?.is_some())
+    }
+
+    /// When a blob was put, or last put again; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`BlobError::Unavailable`].
+    pub async fn put_at(&self, hash: &ContentHash) -> Result<Option<SystemTime>, BlobError> {
         match self.store.head(&keys::blob(hash)).await {
-            Ok(_) => Ok(true),
+            Ok(meta) => Ok(Some(meta.last_modified.into())),
             Err(StoreError::NotFound { .. }) => match self.not_found(hash).await {
-                BlobError::NotFound(_) => Ok(false),
+                BlobError::NotFound(_) => Ok(None),
                 away => Err(away),
             },
             Err(error) => Err(BlobError::away("look", error)),

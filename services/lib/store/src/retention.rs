@@ -14,7 +14,7 @@ use crate::{
     },
     json, now_us,
 };
-use hydra_proto::ContentHash;
+use hydra_proto::{ContentHash, ImageId};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
@@ -64,10 +64,10 @@ pub async fn policies(db: &Database) -> Result<Vec<(i32, Spec)>, StoreError> {
 }
 
 /// What a step did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
     /// Images that lost something.
-    pub removed: u64,
+    pub removed: Vec<ImageId>,
     /// Nothing older than the limit is left to look at.
     pub finished: bool,
 }
@@ -103,7 +103,7 @@ impl Removal<'_> {
         let seen = self.next(&mark, limit).await?;
         let finished = (seen.len() as u64) < limit;
         let Some(last) = seen.last() else {
-            return Ok(Step { removed: 0, finished });
+            return Ok(Step { removed: Vec::new(), finished });
         };
         let until = (last.taken_us, last.id.clone());
         // keep must not add to an image while it goes
@@ -111,7 +111,9 @@ impl Removal<'_> {
         let going = self.going(seen).await?;
         self.remove(&going).await?;
         self.remember(until, mark.begun_us).await?;
-        Ok(Step { removed: going.len() as u64, finished })
+        let removed =
+            going.iter().map(|row| crate::id::image(&row.id)).collect::<Result<_, _>>()?;
+        Ok(Step { removed, finished })
     }
 
     async fn mark(&self) -> Result<retention_mark::Model, StoreError> {
@@ -463,7 +465,7 @@ pub async fn swept(db: &Database, hashes: Vec<ContentHash>) -> Result<(), StoreE
 /// When the database does not answer.
 pub async fn pin_images(
     db: &Database,
-    images: Vec<hydra_proto::ImageId>,
+    images: Vec<ImageId>,
     reason: &str,
 ) -> Result<(), StoreError> {
     let reason = reason.to_owned();

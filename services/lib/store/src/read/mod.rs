@@ -2,6 +2,7 @@
 //! every statement runs along an index of the schema.
 
 mod board;
+mod freshness;
 mod images;
 mod log;
 mod models;
@@ -10,6 +11,7 @@ mod status;
 mod trend;
 
 pub use board::*;
+pub use freshness::*;
 pub use images::*;
 pub use log::*;
 pub use models::*;
