@@ -6,6 +6,7 @@
 
 use crate::models;
 use anyhow::{Context, anyhow};
+use futures::{StreamExt, stream};
 use hydra_hall::{Hall, Mix, Painter, PlotType};
 use hydra_model::{
     Bundle, Library, Runtime,
@@ -50,12 +51,21 @@ pub async fn prepare(
         .cloned()
         .collect();
     bar.set_length(missing.len() as u64);
-    for plot_type in missing {
-        bar.set_message(plot_type.name.to_string());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let learning = missing.into_iter().map(|plot_type| {
         let (hall, runtime) = (hall.clone(), runtime.clone());
-        let name = plot_type.name.clone();
-        let learn = tokio::task::spawn_blocking(move || learn(&hall, &plot_type, &runtime));
-        let learnt = learn.await?.with_context(|| format!("learning what is normal for {name}"))?;
+        async move {
+            let name = plot_type.name.clone();
+            let work = tokio::task::spawn_blocking(move || learn(&hall, &plot_type, &runtime));
+            let learnt = work.await?;
+            let learnt = learnt.with_context(|| format!("learning what is normal for {name}"))?;
+            anyhow::Ok((name, learnt))
+        }
+    });
+    let mut learning = stream::iter(learning).buffer_unordered(cores);
+    while let Some(learnt) = learning.next().await {
+        let (name, learnt) = learnt?;
+        bar.set_message(name.to_string());
         let digest = models::add(library, database, &learnt, vec![name.clone()]).await?;
         activate(database, name, digest).await?;
         bar.inc(1);
