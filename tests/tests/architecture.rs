@@ -41,7 +41,7 @@ fn height(name: &str) -> u32 {
         "hydra-proto" => 0,
         "hydra-stage" | "hydra-migrations" | "hydra-blobs" | "hydra-vision" => 1,
         "hydra-amqp" | "hydra-store" | "hydra-model" | "hydra-hall" => 2,
-        "hydra-boot" => 3,
+        "hydra-boot" | "hydra-normality" => 3,
         "hydra" => 5,
         "e2e" => 6,
         // Every other one is a service, or a tool of the tests.
@@ -49,7 +49,7 @@ fn height(name: &str) -> u32 {
     }
 }
 
-const LIBRARIES: [&str; 9] = [
+const LIBRARIES: [&str; 10] = [
     "hydra-stage",
     "hydra-migrations",
     "hydra-blobs",
@@ -59,6 +59,7 @@ const LIBRARIES: [&str; 9] = [
     "hydra-model",
     "hydra-hall",
     "hydra-boot",
+    "hydra-normality",
 ];
 
 fn services(metadata: &Metadata) -> Vec<&Package> {

@@ -7,7 +7,7 @@ pub mod export;
 pub mod graph;
 pub mod head;
 pub mod net;
-pub mod normality;
+pub use hydra_normality as normality;
 pub mod pixels;
 pub mod runner;
 pub mod weights;

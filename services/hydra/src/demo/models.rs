@@ -1,7 +1,7 @@
 //! The demo's models: what is normal for each plot type, learnt from Good plots alone.
 //!
-//! Until labels exist, the verdicts are those of per-pixel statistics of Goods (see
-//! `hydra_train::normality`). The simulator's truth is never asked; what is drawn for training
+//! Until labels exist, the verdicts are those of statistics of Goods (see `hydra_normality`): a
+//! plot unlike them is *novel*. The simulator's truth is never asked; what is drawn for training
 //! is drawn without faults, as an expert would pick Goods by eye.
 
 use crate::models;
@@ -11,7 +11,7 @@ use hydra_hall::{Hall, Mix, Painter, PlotType};
 use hydra_model::{
     Bundle, Library, Runtime,
     import::{ImportRequest, Source, import},
-    manifest::{Method, Normalisation, ScoreKind},
+    manifest::{Method, Normalisation, Novelty, NoveltyKind, ScoreKind},
 };
 use hydra_proto::{Label, ModelDigest, PlotTypeName, registry::InputShape};
 use hydra_store::{
@@ -30,7 +30,7 @@ pub const TRAINING_RUNS: u32 = 60;
 /// One false alarm in so many Good plots is accepted.
 const FALSE_ALARM_RATE: f64 = 0.001;
 /// What the models look at.
-const SHAPE: InputShape = InputShape { width: 96, height: 64, channels: 3, letterbox: false };
+const SHAPE: InputShape = InputShape { width: 288, height: 192, channels: 3, letterbox: false };
 
 /// Learns, imports and activates a model for each plot type of the hall that has none yet.
 ///
@@ -88,6 +88,11 @@ fn learn(hall: &Hall, plot_type: &PlotType, runtime: &Runtime) -> anyhow::Result
         scores: Some("probabilities".to_owned()),
         score_kind: Some(ScoreKind::Softmax),
         map: Some(("cam".to_owned(), Method::Model)),
+        novelty: Some(Novelty {
+            output: "p_value".to_owned(),
+            kind: NoveltyKind::PValue,
+            threshold: FALSE_ALARM_RATE as f32,
+        }),
         architecture: "normality of pixels".to_owned(),
         ..ImportRequest::new(labels, created_at)
     };

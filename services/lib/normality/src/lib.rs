@@ -7,28 +7,38 @@
 //! deviations make a score for each window size; the score's distribution among Goods that the
 //! model had not seen makes a p-value of it.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod fit;
 mod grid;
+mod learn;
+mod look;
 mod onnx;
 
 pub use fit::{NormalityError, NormalitySettings, fit_normality};
+pub use learn::CONFIRMED_GOODS;
 
-use grid::{pooled, pooled_size};
+use grid::{Grid, Window};
 use hydra_proto::registry::InputShape;
+use look::Look;
 use serde::{Deserialize, Serialize};
+
+/// Name of the input of the files: float32 `[n, channels, height, width]`, from 0 to 255.
+pub const PIXELS: &str = "pixels";
 
 /// What is normal for one plot type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NormalityModel {
-    /// Shape of the images that it reads.
-    pub input: InputShape,
+    /// Shape of the images that it reads, and what it compares of them.
+    pub(crate) look: Look,
     /// Share of Goods that may be called novel.
     pub false_alarm_rate: f64,
     /// Goods that it was made from.
     pub goods: usize,
-    /// Mean image in [0, 1]: channels, rows, columns.
+    /// Mean of the planes: channels, rows, columns.
     pub(crate) mean: Vec<f32>,
-    /// Orthonormal ways in which Goods differ, each as long as `mean`.
+    /// Orthogonal ways in which Goods differ, each as long as `mean`, with lengths of one (or
+    /// a little more, see `learn`).
     pub(crate) components: Vec<Vec<f32>>,
     /// Spread of the coefficients of `components`.
     pub(crate) spread: Vec<f32>,
@@ -43,8 +53,10 @@ pub struct NormalityModel {
 /// Deviations averaged over square windows of one size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Scale {
-    /// Side of the window, pixels; windows overlap by half.
-    pub kernel: usize,
+    /// Height and width of the window; windows overlap by half.
+    pub window: Window,
+    /// The first of the planes that it looks at, and the first that it does not.
+    pub channels: (usize, usize),
     /// Mean of this many of the largest deviations makes the score.
     pub top: usize,
     /// 1 / spread among Goods: channels, rows, columns of the pooled grid.
@@ -101,13 +113,13 @@ impl NormalityModel {
     /// # Errors
     /// [`NormalityError::Length`].
     pub fn judge(&self, pixels: &[u8]) -> Result<Judgement, NormalityError> {
-        let image = fit::planes(pixels, &self.input)?;
+        let image = self.look.planes(pixels)?;
         let (residual, features) = self.residual(&image);
         let mut largest = self.shape_standardised(&features).unwrap_or(f64::NEG_INFINITY);
-        let (rows, columns) = self.map_size();
+        let Grid { rows, columns } = self.map_size();
         let mut map = vec![0.0f32; rows * columns];
         for scale in &self.scales {
-            let deviations = scale.deviations(&residual, &self.input);
+            let deviations = scale.deviations(&residual, self.look.grid());
             largest = largest.max(scale.score.standardised(scale.raw_score(&deviations)));
             self.draw(&mut map, scale, &deviations);
         }
@@ -135,27 +147,32 @@ impl NormalityModel {
         (residual, coefficients)
     }
 
-    /// Root mean square of the coefficients in units of their spread.
+    /// The largest of the coefficients in units of their spread: a fault that looks like one of
+    /// the ways in which Goods differ goes further that way, and no further in the others.
     pub(crate) fn shape_raw(&self, coefficients: &[f32]) -> Option<f64> {
-        let squares = coefficients.iter().zip(&self.spread).map(|(c, s)| f64::from(c / s).powi(2));
-        let sum: f64 = squares.sum();
-        (!coefficients.is_empty()).then(|| (sum / coefficients.len() as f64).sqrt())
+        let ratios = coefficients.iter().zip(&self.spread).map(|(c, s)| f64::from((c / s).abs()));
+        ratios.max_by(f64::total_cmp)
     }
 
     fn shape_standardised(&self, coefficients: &[f32]) -> Option<f64> {
         Some(self.shape_score?.standardised(self.shape_raw(coefficients)?))
     }
 
-    /// Rows and columns of the map: the grid of the second finest windows.
-    pub(crate) fn map_size(&self) -> (usize, usize) {
-        let kernel = self.scales.get(1).or(self.scales.first()).map_or(1, |scale| scale.kernel);
-        pooled_size(&self.input, kernel)
+    /// Shape of the images that it reads.
+    pub fn input(&self) -> InputShape {
+        self.look.input
+    }
+
+    /// Of the map: that of the second finest windows.
+    pub(crate) fn map_size(&self) -> Grid {
+        let scale = self.scales.get(1).or(self.scales.first());
+        self.look.grid().pooled(scale.map_or((1, 1), |scale| scale.window))
     }
 
     /// Enters a scale's deviations into the map, each in units of what is usual at its scale.
     fn draw(&self, map: &mut [f32], scale: &Scale, deviations: &[f32]) {
-        let (rows, columns) = self.map_size();
-        let (h, w) = pooled_size(&self.input, scale.kernel);
+        let Grid { rows, columns } = self.map_size();
+        let Grid { rows: h, columns: w } = self.look.grid().pooled(scale.window);
         let unit = scale.score.centre.exp() as f32;
         for (at, value) in map.iter_mut().enumerate() {
             let (row, column) = (at / columns, at % columns);
@@ -166,10 +183,15 @@ impl NormalityModel {
 }
 
 impl Scale {
+    /// Deviations of every window.
+    pub fn deviations(&self, residual: &[f32], grid: Grid) -> Vec<f32> {
+        let (from, to) = (self.channels.0 * grid.area(), self.channels.1 * grid.area());
+        self.standardised(&grid.means(&residual[from..to], self.window))
+    }
+
     /// Root mean square over channels of the standardised window means.
-    pub fn deviations(&self, residual: &[f32], input: &InputShape) -> Vec<f32> {
-        let means = pooled(residual, input, self.kernel);
-        let channels = input.channels as usize;
+    pub fn standardised(&self, means: &[f32]) -> Vec<f32> {
+        let channels = self.channels.1 - self.channels.0;
         let area = means.len() / channels;
         let mut squares = vec![0.0f32; area];
         for (at, (mean, inverse)) in means.iter().zip(&self.inverse_sigma).enumerate() {

@@ -2,7 +2,8 @@
 
 use super::{
     LogNormal, NormalityModel, Scale,
-    grid::{pooled, pooled_size},
+    grid::{Grid, Window},
+    look::Look,
 };
 use hydra_proto::registry::InputShape;
 use ndarray::{Array2, ArrayView1};
@@ -16,13 +17,20 @@ pub struct NormalitySettings {
     pub false_alarm_rate: f64,
     /// Ways of differing that count as normal, at most; fewer where Goods are few.
     pub max_components: usize,
-    /// Sides of the windows in pixels.
-    pub kernels: Vec<usize>,
+    /// Heights and widths of the windows, in pixels after `detail`. Long ones find rows and
+    /// columns: a channel, a board, a bin of a histogram.
+    pub windows: Vec<(usize, usize)>,
+    /// So many pixels across and down are averaged once their colours are read as levels; 1
+    /// where the image's shape is not a multiple of it.
+    pub detail: usize,
 }
 
 impl Default for NormalitySettings {
     fn default() -> Self {
-        Self { false_alarm_rate: 0.01, max_components: 8, kernels: vec![1, 2, 4, 8, 16] }
+        let squares = [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16)];
+        let long = [(8, 1), (16, 2), (32, 2), (16, 4), (1, 8), (2, 16), (4, 16)];
+        let windows = squares.into_iter().chain(long).collect();
+        Self { false_alarm_rate: 0.01, max_components: 8, windows, detail: 3 }
     }
 }
 
@@ -83,40 +91,30 @@ pub fn fit_normality(
     if images.len() != runs.len() {
         return Err(NormalityError::Runs { runs: runs.len(), images: images.len() });
     }
+    let look = Look::of(images, input, settings.detail);
     let planes: Vec<Vec<f32>> = images
-        .iter()
+        .par_iter()
         .enumerate()
-        .map(|(index, image)| planes(image, &input).map_err(|e| e.of_image(index)))
+        .map(|(index, image)| look.planes(image).map_err(|e| e.of_image(index)))
         .collect::<Result<_, _>>()?;
     let folds = folds(runs);
-    let first = fit_on(&planes, &folds, &input, settings, &vec![true; planes.len()]);
+    let first = fit_on(&planes, &folds, &look, settings, &vec![true; planes.len()]);
     // A few wrong labels must not make faults normal: the model is made again without the
     // strangest of the Goods, which still count in the distribution of scores.
     let mut order: Vec<usize> = (0..planes.len()).collect();
     order.sort_by(|a, b| first.scores[*b].total_cmp(&first.scores[*a]));
     let mut kept = vec![true; planes.len()];
     order.iter().take(planes.len() / 50).for_each(|i| kept[*i] = false);
-    Ok(fit_on(&planes, &folds, &input, settings, &kept).model)
+    Ok(fit_on(&planes, &folds, &look, settings, &kept).model)
 }
 
 impl NormalityError {
-    fn of_image(self, index: usize) -> Self {
+    pub(super) fn of_image(self, index: usize) -> Self {
         match self {
             Self::Length { found, wanted, .. } => Self::Length { index, found, wanted },
             other => other,
         }
     }
-}
-
-/// Planes of values in [0, 1] of interleaved bytes.
-pub(super) fn planes(pixels: &[u8], input: &InputShape) -> Result<Vec<f32>, NormalityError> {
-    let wanted = input.size_bytes();
-    if pixels.len() != wanted {
-        return Err(NormalityError::Length { index: 0, found: pixels.len(), wanted });
-    }
-    let channels = input.channels as usize;
-    let plane = |c: usize| pixels.iter().skip(c).step_by(channels).map(|v| f32::from(*v) / 255.0);
-    Ok((0..channels).flat_map(plane).collect())
 }
 
 /// The fold of each image: runs in turn, so that no run is on both sides.
@@ -141,12 +139,12 @@ struct Fitted {
 fn fit_on(
     planes: &[Vec<f32>],
     folds: &[usize],
-    input: &InputShape,
+    look: &Look,
     settings: &NormalitySettings,
     kept: &[bool],
 ) -> Fitted {
     let empty = NormalityModel {
-        input: *input,
+        look: look.clone(),
         false_alarm_rate: settings.false_alarm_rate,
         goods: planes.len(),
         mean: vec![],
@@ -168,12 +166,16 @@ fn fit_on(
         planes.par_iter().zip(folds).map(|(image, fold)| parts[*fold].residual(image)).collect();
     let mut model = with_components(&empty, &select(&|_| true), count);
     model.spread = spread_of_coefficients(&judged, kept, model.components.len());
-    let fits = |kernel: &usize| *kernel <= input.width.min(input.height) as usize;
     let mut raw = Vec::new();
-    for kernel in settings.kernels.iter().copied().filter(fits) {
-        let (scale, scores) = fit_scale(&judged, kept, folds, input, kernel);
-        raw.push((scale.score, scores));
-        model.scales.push(scale);
+    let grid = look.grid();
+    let (colours, all) = look.channels();
+    for channels in [(0, colours), (colours, all)].into_iter().filter(|(from, to)| from < to) {
+        for window in settings.windows.iter().copied().filter(|window| grid.holds(*window)) {
+            let view = View { grid, window, channels };
+            let (scale, scores) = fit_scale(&judged, kept, folds, view);
+            raw.push((scale.score, scores));
+            model.scales.push(scale);
+        }
     }
     let coefficients = judged.iter().filter_map(|(_, c)| model.shape_raw(c)).collect::<Vec<_>>();
     if coefficients.len() == judged.len() {
@@ -265,59 +267,73 @@ fn spread_of_coefficients(
     squares.iter().map(|s| ((s / count.max(1) as f64).sqrt() as f32).max(1e-4)).collect()
 }
 
+/// What one scale looks at.
+#[derive(Clone, Copy)]
+struct View {
+    grid: Grid,
+    window: Window,
+    channels: (usize, usize),
+}
+
 /// Spread of the window means among Goods, and the scores that Goods reach: each image is scored
 /// with the spread of the other folds, for its own deviation would hide itself in its spread.
 fn fit_scale(
     judged: &[(Vec<f32>, Vec<f32>)],
     kept: &[bool],
     folds: &[usize],
-    input: &InputShape,
-    kernel: usize,
+    view: View,
 ) -> (Scale, Vec<f64>) {
-    let (rows, columns) = pooled_size(input, kernel);
-    let length = rows * columns * input.channels as usize;
+    let View { grid, window, channels } = view;
+    let to = grid.pooled(window);
+    let area = grid.area();
+    let means: Vec<Vec<f32>> = judged
+        .par_iter()
+        .map(|(residual, _)| grid.means(&residual[channels.0 * area..channels.1 * area], window))
+        .collect();
+    let length = to.area() * (channels.1 - channels.0);
     let sum_of_fold = |fold: usize| {
         let mut sum = (vec![0.0f64; length], 0usize);
-        for (index, (residual, _)) in judged.iter().enumerate() {
+        for (index, means) in means.iter().enumerate() {
             if kept[index] && folds[index] == fold {
-                let means = pooled(residual, input, kernel);
-                sum.0.iter_mut().zip(&means).for_each(|(s, m)| *s += f64::from(*m).powi(2));
+                sum.0.iter_mut().zip(means).for_each(|(s, m)| *s += f64::from(*m).powi(2));
                 sum.1 += 1;
             }
         }
         sum
     };
     let sums: Vec<(Vec<f64>, usize)> = (0..FOLDS).into_par_iter().map(sum_of_fold).collect();
-    let top = (((rows * columns) as f64).sqrt() / 12.0).round().max(1.0) as usize;
+    let top = ((to.area() as f64).sqrt() / 12.0).round().max(1.0) as usize;
     let scale_without = |left_out: Option<usize>| {
         let rest = || (0..FOLDS).filter(|fold| Some(*fold) != left_out);
         let count: usize = rest().map(|fold| sums[fold].1).sum();
         let at = |i: usize| rest().map(|fold| sums[fold].0[i]).sum::<f64>() / count.max(1) as f64;
         let variance: Vec<f32> = (0..length).map(|i| at(i) as f32).collect();
-        let inverse_sigma = inverse_sigma(&variance, rows, columns, FLOOR / kernel as f32);
-        Scale { kernel, top, inverse_sigma, score: LogNormal { centre: 0.0, width: 1.0 } }
+        let floor = FLOOR / ((window.0 * window.1) as f32).sqrt();
+        let inverse_sigma = inverse_sigma(&variance, to, floor);
+        let score = LogNormal { centre: 0.0, width: 1.0 };
+        Scale { window, channels, top, inverse_sigma, score }
     };
     let by_fold: Vec<Scale> =
         (0..FOLDS).into_par_iter().map(|fold| scale_without(Some(fold))).collect();
-    let raw = |(index, (residual, _)): (usize, &(Vec<f32>, Vec<f32>))| {
+    let raw = |(index, means): (usize, &Vec<f32>)| {
         let scale = &by_fold[folds[index]];
-        scale.raw_score(&scale.deviations(residual, input))
+        scale.raw_score(&scale.standardised(means))
     };
-    let scores: Vec<f64> = judged.par_iter().enumerate().map(raw).collect();
+    let scores: Vec<f64> = means.par_iter().enumerate().map(raw).collect();
     let mut scale = scale_without(None);
     scale.score = log_normal(&scores);
     (scale, scores)
 }
 
 /// 1 / spread. Where neighbours vary, so may this place: a digit that never changed yet will.
-fn inverse_sigma(variance: &[f32], rows: usize, columns: usize, floor: f32) -> Vec<f32> {
-    let around = blurred(variance, rows, columns);
+fn inverse_sigma(variance: &[f32], grid: Grid, floor: f32) -> Vec<f32> {
+    let around = blurred(variance, grid);
     let spread = |(v, a): (&f32, f32)| 1.0 / (v + 0.1 * a + floor * floor).sqrt();
     variance.iter().zip(around).map(spread).collect()
 }
 
 /// Mean over a neighbourhood of five by five, plane by plane.
-fn blurred(planes: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+fn blurred(planes: &[f32], Grid { rows, columns }: Grid) -> Vec<f32> {
     let mut out = Vec::with_capacity(planes.len());
     for plane in planes.chunks_exact(rows * columns) {
         for y in 0..rows {
@@ -337,7 +353,7 @@ fn blurred(planes: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     out
 }
 
-fn log_normal(scores: &[f64]) -> LogNormal {
+pub(super) fn log_normal(scores: &[f64]) -> LogNormal {
     let mut logs: Vec<f64> = scores.iter().map(|s| s.max(1e-9).ln()).collect();
     let (centre, width) = upper_spread(&mut logs);
     LogNormal { centre, width }

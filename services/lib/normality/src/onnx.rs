@@ -1,10 +1,10 @@
 //! The model as an ONNX file that is served like any classifier.
 
 use super::{
-    LogNormal, NormalityModel,
-    grid::{pooled_size, stride},
+    LogNormal, NormalityModel, PIXELS,
+    grid::{Grid, step},
+    look::STEPS,
 };
-use crate::runner::PIXELS;
 use hydra_model::onnx::{
     self, DataType, Dim, GraphProto, NodeProto, attr_int, attr_ints, attr_string, node, tensor_f32,
     tensor_i64, value_info,
@@ -45,16 +45,49 @@ fn declare(out: &mut GraphProto, name: &str, dims: &[usize]) {
     out.output.push(value_info(name, DataType::Float, &shape));
 }
 
-/// Pixels to deviations from the mean image.
+/// Pixels to deviations from the mean of their planes.
 fn input(model: &NormalityModel, out: &mut GraphProto) {
-    let shape = model.input;
-    let (h, w, c) = (shape.height as usize, shape.width as usize, shape.channels as usize);
-    let dims = [Dim::Named("n"), Dim::Fixed(c), Dim::Fixed(h), Dim::Fixed(w)];
+    let look = &model.look;
+    let (h, w) = (look.input.height as usize, look.input.width as usize);
+    let (colours, all) = look.channels();
+    let dims = [Dim::Named("n"), Dim::Fixed(colours), Dim::Fixed(h), Dim::Fixed(w)];
     out.input.push(value_info(PIXELS, DataType::Float, &dims));
     number(out, "input.scale", 1.0 / 255.0);
-    out.initializer.push(tensor_f32("mean", &[1, c, h, w], &model.mean));
-    push(out, node("Mul", "input", &[PIXELS, "input.scale"], &["input"]));
+    push(out, node("Mul", "input.colours", &[PIXELS, "input.scale"], &["input.colours"]));
+    let full = if let Some(table) = &look.levels {
+        levels(table, out);
+        let parts = ["input.colours", "input.level"];
+        let joined = node("Concat", "input.all", &parts, &["input.all"]);
+        push(out, joined.with(attr_int("axis", 1)));
+        "input.all"
+    } else {
+        "input.colours"
+    };
+    let side = look.detail as i64;
+    push(
+        out,
+        node("AveragePool", "input", &[full], &["input"])
+            .with(attr_ints("kernel_shape", &[side; 2]))
+            .with(attr_ints("strides", &[side; 2])),
+    );
+    let Grid { rows, columns } = look.grid();
+    out.initializer.push(tensor_f32("mean", &[1, all, rows, columns], &model.mean));
     push(out, node("Sub", "centred", &["input", "mean"], &["centred"]));
+}
+
+/// Looks every colour up in the table of levels: `[n, 1, height, width]`.
+fn levels(table: &[f32], out: &mut GraphProto) {
+    let steps = STEPS as f32;
+    out.initializer.push(tensor_f32("level.table", &[table.len()], table));
+    out.initializer.push(tensor_f32("level.weights", &[1, 3, 1, 1], &[steps * steps, steps, 1.0]));
+    number(out, "level.step", 1.0 / 8.0);
+    push(out, node("Mul", "level.mul", &[PIXELS, "level.step"], &["level.scaled"]));
+    push(out, node("Floor", "level.floor", &["level.scaled"], &["level.digits"]));
+    push(out, node("Conv", "level.conv", &["level.digits", "level.weights"], &["level.places"]));
+    let cast = node("Cast", "level.cast", &["level.places"], &["level.indices"]);
+    push(out, cast.with(attr_int("to", DataType::Int64 as i64)));
+    let inputs = ["level.table", "level.indices"];
+    push(out, node("Gather", "level.gather", &inputs, &["input.level"]).with(attr_int("axis", 0)));
 }
 
 /// Takes the components out; gives the name of the score of their coefficients.
@@ -74,8 +107,8 @@ fn residual(model: &NormalityModel, out: &mut GraphProto) -> Vec<String> {
     );
     push(out, node("MatMul", "known", &["features", "components"], &["known"]));
     push(out, node("Sub", "rest", &["flat", "known"], &["rest"]));
-    let shape = model.input;
-    let dims = [-1, i64::from(shape.channels), i64::from(shape.height), i64::from(shape.width)];
+    let Grid { rows, columns } = model.look.grid();
+    let dims = [-1, model.look.channels().1 as i64, rows as i64, columns as i64];
     out.initializer.push(tensor_i64("maps.shape", &[4], &dims));
     push(out, node("Reshape", "residual", &["rest", "maps.shape"], &["residual"]));
     declare(out, "features", &[count]);
@@ -85,10 +118,9 @@ fn residual(model: &NormalityModel, out: &mut GraphProto) -> Vec<String> {
     let inverse: Vec<f32> = model.spread.iter().map(|s| 1.0 / s).collect();
     out.initializer.push(tensor_f32("inverse_spread", &[1, count], &inverse));
     push(out, node("Mul", "shape.scaled", &["features", "inverse_spread"], &["shape.scaled"]));
-    push(out, node("Mul", "shape.squares", &["shape.scaled"; 2], &["shape.squares"]));
-    let mean = node("ReduceMean", "shape.mean", &["shape.squares"], &["shape.mean"]);
-    push(out, mean.with(attr_ints("axes", &[1])).with(attr_int("keepdims", 1)));
-    push(out, node("Sqrt", "shape.raw", &["shape.mean"], &["shape.raw"]));
+    push(out, node("Abs", "shape.abs", &["shape.scaled"], &["shape.ratios"]));
+    let most = node("ReduceMax", "shape.most", &["shape.ratios"], &["shape.raw"]);
+    push(out, most.with(attr_ints("axes", &[1])).with(attr_int("keepdims", 1)));
     vec![standardised(out, "shape", "shape.raw", distribution)]
 }
 
@@ -108,16 +140,17 @@ fn standardised(out: &mut GraphProto, name: &str, raw: &str, score: LogNormal) -
 /// Deviations of one window size; gives the names of its score `[n, 1]` and map `[n, 1, h, w]`.
 fn scale(model: &NormalityModel, index: usize, out: &mut GraphProto) -> (String, String) {
     let scale = &model.scales[index];
-    let name = format!("scale{}", scale.kernel);
+    let (high, wide) = scale.window;
+    let name = format!("scale{}.{high}x{wide}", scale.channels.0);
     let part = |leaf: &str| format!("{name}.{leaf}");
-    let (rows, columns) = pooled_size(&model.input, scale.kernel);
-    let channels = model.input.channels as usize;
-    let (kernel, step) = (scale.kernel as i64, stride(scale.kernel) as i64);
+    let Grid { rows, columns } = model.look.grid().pooled(scale.window);
+    let channels = scale.channels.1 - scale.channels.0;
+    let planes = planes(model, scale.channels, out);
     push(
         out,
-        node("AveragePool", &part("pool"), &["residual"], &[&part("means")])
-            .with(attr_ints("kernel_shape", &[kernel; 2]))
-            .with(attr_ints("strides", &[step; 2])),
+        node("AveragePool", &part("pool"), &[&planes], &[&part("means")])
+            .with(attr_ints("kernel_shape", &[high as i64, wide as i64]))
+            .with(attr_ints("strides", &[step(high) as i64, step(wide) as i64])),
     );
     let dims = [1, channels, rows, columns];
     out.initializer.push(tensor_f32(&part("inverse_sigma"), &dims, &scale.inverse_sigma));
@@ -158,8 +191,8 @@ fn scale(model: &NormalityModel, index: usize, out: &mut GraphProto) -> (String,
         out,
         node("Div", &part("relative"), &[&part("deviations"), &part("unit")], &[&part("own")]),
     );
-    let (map_rows, map_columns) = model.map_size();
-    let sizes = tensor_i64(&part("sizes"), &[2], &[map_rows as i64, map_columns as i64]);
+    let map = model.map_size();
+    let sizes = tensor_i64(&part("sizes"), &[2], &[map.rows as i64, map.columns as i64]);
     out.initializer.push(sizes);
     push(
         out,
@@ -180,6 +213,23 @@ fn scale(model: &NormalityModel, index: usize, out: &mut GraphProto) -> (String,
             .with(attr_string("coordinate_transformation_mode", "asymmetric")),
     );
     (score, part("map"))
+}
+
+/// The residual of these planes alone.
+fn planes(model: &NormalityModel, (from, to): (usize, usize), out: &mut GraphProto) -> String {
+    if (from, to) == (0, model.look.channels().1) {
+        return "residual".into();
+    }
+    let name = format!("residual{from}");
+    if out.node.iter().all(|node| node.name != name) {
+        let part = |leaf: &str| format!("{name}.{leaf}");
+        for (leaf, value) in [("from", from), ("to", to), ("axis", 1)] {
+            out.initializer.push(tensor_i64(&part(leaf), &[1], &[value as i64]));
+        }
+        let inputs = ["residual", &part("from"), &part("to"), &part("axis")];
+        push(out, node("Slice", &name, &inputs, &[&name]));
+    }
+    name
 }
 
 /// The largest score, its p-value, probabilities and the joint map.
@@ -209,7 +259,7 @@ fn verdict(model: &NormalityModel, scores: &[String], maps: &[String], out: &mut
     push(out, node("Max", "map", &borrowed(maps), &["map"]));
     push(out, node("Neg", "map.good", &["map"], &["map.good"]));
     push(out, node("Concat", "cam", &["map.good", "map"], &["cam"]).with(attr_int("axis", 1)));
-    let (rows, columns) = model.map_size();
+    let Grid { rows, columns } = model.map_size();
     declare(out, "probabilities", &[2]);
     declare(out, "p_value", &[1]);
     declare(out, "score", &[1]);

@@ -1,0 +1,215 @@
+//! The normality model finds what Goods never show, says where, and is served as ONNX.
+#![allow(clippy::unwrap_used)]
+
+use hydra_model::{
+    Output, Runtime, RuntimeConfig, Session, Stopper, Tensor,
+    scan::{Limits, scan},
+};
+use hydra_normality::{NormalityError, NormalityModel, NormalitySettings, PIXELS, fit_normality};
+use hydra_proto::registry::InputShape;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Poisson};
+
+const SHAPE: InputShape = InputShape { width: 64, height: 64, channels: 3, letterbox: false };
+
+/// A map of counts in 16x16 cells on white paper, with a hole of `hole` cells where asked for.
+fn plot(seed: u64, hole: usize) -> Vec<u8> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let gain = rng.random_range(0.85..1.15);
+    let mut bytes = vec![255; SHAPE.size_bytes()];
+    for y in 0..16 {
+        for x in 0..16 {
+            let centre = ((x as f64 - 8.0).powi(2) + (y as f64 - 8.0).powi(2)) / 40.0;
+            let missing = (4..4 + hole).contains(&x) && (9..9 + hole).contains(&y);
+            let mean = if missing { 0.01 } else { gain * 120.0 * (-centre).exp() + 5.0 };
+            let count = Poisson::new(mean).unwrap().sample(&mut rng);
+            let level = (count * 1.6).min(255.0) as u8;
+            for pixel in 0..9 {
+                let (row, column) = (8 + y * 3 + pixel / 3, 8 + x * 3 + pixel % 3);
+                let at = (row * 64 + column) * 3;
+                bytes[at..at + 3].copy_from_slice(&[level, 255 - level, 128]);
+            }
+        }
+    }
+    bytes
+}
+
+/// The file's outputs for a batch, by the runtime that serves it.
+fn served(model: &NormalityModel, images: &[Vec<u8>], wanted: &[&str]) -> Vec<Output> {
+    let shape = model.input();
+    let (width, height) = (shape.width as usize, shape.height as usize);
+    let runtime = Runtime::load(&RuntimeConfig::default()).unwrap();
+    let scanned = scan(&model.to_onnx(&[]), &Limits::default()).unwrap();
+    let dims = |batch: usize| vec![batch, 3, height, width];
+    let file = scanned.sized(&[(PIXELS, dims(1))]).unwrap().into_file();
+    let mut session = Session::open(&runtime, &file, None).unwrap();
+    let plane = |image: &[u8], c: usize| {
+        image.iter().skip(c).step_by(3).map(|v| f32::from(*v)).collect::<Vec<_>>()
+    };
+    let values: Vec<f32> =
+        images.iter().flat_map(|i| [0, 1, 2].map(|c| plane(i, c)).concat()).collect();
+    let tensor = Tensor { name: PIXELS, shape: &dims(images.len()), values: &values };
+    session.run(&[tensor], wanted, &Stopper::new(&runtime).unwrap()).unwrap()
+}
+
+fn fitted() -> NormalityModel {
+    let goods: Vec<Vec<u8>> = (0..100).map(|seed| plot(seed, 0)).collect();
+    let goods: Vec<&[u8]> = goods.iter().map(Vec::as_slice).collect();
+    let runs: Vec<u32> = (0..100).map(|i| i / 5).collect();
+    fit_normality(&goods, &runs, SHAPE, &NormalitySettings::default()).unwrap()
+}
+
+#[test]
+fn goods_pass_and_a_hole_is_novel_and_found_where_it_is() {
+    let model = fitted();
+    let novel = |seeds: std::ops::Range<u64>, hole| {
+        seeds.filter(|s| model.judge(&plot(*s, hole)).unwrap().novel()).count()
+    };
+    let alarms = novel(1000..1400, 0);
+    assert!(alarms <= 12, "{alarms} of 400 unseen Goods");
+    assert_eq!(novel(2000..2040, 2), 40, "holes of 2x2 cells");
+    let judged = model.judge(&plot(2000, 2)).unwrap();
+    let at =
+        (0..judged.map.len()).max_by(|a, b| judged.map[*a].total_cmp(&judged.map[*b])).unwrap();
+    let (row, column) = (at / judged.map_width, at % judged.map_width);
+    // cells 4..6 by 9..11 lie at pixels 20..26 by 35..41
+    assert!((18..=26).contains(&(column * 64 / judged.map_width)), "column {column}");
+    assert!((33..=41).contains(&(row * 64 / judged.map_height)), "row {row}");
+}
+
+#[test]
+fn one_wrong_label_among_the_goods_makes_no_fault_normal() {
+    let mut goods: Vec<Vec<u8>> = (0..60).map(|seed| plot(seed, 0)).collect();
+    goods.push(plot(60, 3));
+    let views: Vec<&[u8]> = goods.iter().map(Vec::as_slice).collect();
+    let runs: Vec<u32> = (0..61).collect();
+    let model = fit_normality(&views, &runs, SHAPE, &NormalitySettings::default()).unwrap();
+    let found = (3000..3040).filter(|s| model.judge(&plot(*s, 3)).unwrap().novel()).count();
+    assert!(found >= 38, "{found} of 40");
+}
+
+#[test]
+fn the_file_says_what_the_model_says() {
+    let model = fitted();
+    let images: Vec<Vec<u8>> = (0..6).map(|i| plot(5000 + i as u64, i / 2)).collect();
+    let names = ["probabilities", "score", "cam", "features"];
+    let outputs = served(&model, &images, &names);
+    for (i, image) in images.iter().enumerate() {
+        let judged = model.judge(image).unwrap();
+        let good = outputs[0].values[2 * i];
+        assert!((f64::from(good) - judged.good).abs() < 1e-3, "{good} {}", judged.good);
+        let score = f64::from(outputs[1].values[i]);
+        assert!((score - judged.score).abs() < 1e-2 * judged.score.abs().max(1.0));
+        let area = judged.map.len();
+        let map = &outputs[2].values[(2 * i + 1) * area..(2 * i + 2) * area];
+        for (ours, theirs) in judged.map.iter().zip(map) {
+            assert!((ours - theirs).abs() <= 1e-3 * ours.abs().max(1.0), "{ours} {theirs}");
+        }
+        assert_eq!(outputs[3].shape[1], judged.features.len());
+    }
+}
+
+/// A colour scale's map of counts with its colour bar, in 24x24 cells of 3x3 pixels.
+fn coloured(seed: u64, missing: bool) -> Vec<u8> {
+    // ROOT's kViridis, every eighth of the scale
+    const STOPS: [[f64; 3]; 9] = [
+        [26.0, 9.0, 30.0],
+        [51.0, 29.0, 51.0],
+        [43.0, 51.0, 112.0],
+        [33.0, 89.0, 114.0],
+        [28.0, 129.0, 112.0],
+        [35.0, 156.0, 101.0],
+        [74.0, 180.0, 74.0],
+        [144.0, 200.0, 35.0],
+        [246.0, 222.0, 0.0],
+    ];
+    let colour = |level: f64| {
+        let at = level.clamp(0.0, 1.0) * 8.0;
+        let stop = (at as usize).min(7);
+        [0, 1, 2].map(|c| {
+            let (low, high) = (STOPS[stop][c], STOPS[stop + 1][c]);
+            (low + (high - low) * (at - stop as f64)).round() as u8
+        })
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut bytes = vec![255; WIDE.size_bytes()];
+    for y in 0..72 {
+        for x in 80..86 {
+            let at = (y * 90 + x) * 3;
+            bytes[at..at + 3].copy_from_slice(&colour((71 - y) as f64 / 71.0));
+        }
+    }
+    for cell in 0..24 * 24 {
+        let (row, column) = (cell / 24, cell % 24);
+        let mean = if missing && (6..14).contains(&column) && row > 15 { 7.0 } else { 12.0 };
+        let count: f64 = Poisson::new(mean).unwrap().sample(&mut rng);
+        for pixel in 0..9 {
+            let at = ((row * 3 + pixel / 3) * 90 + column * 3 + pixel % 3) * 3;
+            bytes[at..at + 3].copy_from_slice(&colour(count / 28.0));
+        }
+    }
+    bytes
+}
+
+const WIDE: InputShape = InputShape { width: 90, height: 72, channels: 3, letterbox: false };
+
+#[test]
+fn a_map_is_read_by_its_colour_scale_and_the_file_reads_it_alike() {
+    let goods: Vec<Vec<u8>> = (0..80).map(|seed| coloured(seed, false)).collect();
+    let goods: Vec<&[u8]> = goods.iter().map(Vec::as_slice).collect();
+    let runs: Vec<u32> = (0..80).map(|i| i / 4).collect();
+    let model = fit_normality(&goods, &runs, WIDE, &NormalitySettings::default()).unwrap();
+    let novel = |seed, missing| model.judge(&coloured(seed, missing)).unwrap().novel();
+    let alarms = (900..1100).filter(|seed| novel(*seed, false)).count();
+    assert!(alarms <= 8, "{alarms} of 200");
+    let found = (2000..2040).filter(|seed| novel(*seed, true)).count();
+    assert!(found >= 36, "{found} of 40");
+    let images: Vec<Vec<u8>> = (0..4).map(|i| coloured(3000 + i, i > 1)).collect();
+    let outputs = served(&model, &images, &["score", "p_value"]);
+    for (i, image) in images.iter().enumerate() {
+        let judged = model.judge(image).unwrap();
+        let score = f64::from(outputs[0].values[i]);
+        assert!((score - judged.score).abs() < 1e-2 * judged.score.abs().max(1.0));
+    }
+}
+
+#[test]
+fn new_conditions_are_learnt_from_twenty_goods_and_faults_stay_faults() {
+    let model = fitted();
+    // the paper has another shade under the new conditions, from left to right
+    let shaded = |seed, hole| {
+        let mut bytes = plot(seed, hole);
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = byte.saturating_sub((at / 3 % 64 / 8) as u8);
+        }
+        bytes
+    };
+    let novel = |model: &NormalityModel, range: std::ops::Range<u64>, hole| {
+        range.filter(|seed| model.judge(&shaded(*seed, hole)).unwrap().novel()).count()
+    };
+    assert!(novel(&model, 7000..7100, 0) > 90, "every plot is new");
+    let goods: Vec<Vec<u8>> = (8000..8020).map(|seed| shaded(seed, 0)).collect();
+    let goods: Vec<&[u8]> = goods.iter().map(Vec::as_slice).collect();
+    let learnt = model.learn(&goods).unwrap();
+    assert!(novel(&learnt, 7000..7100, 0) <= 5);
+    assert_eq!(novel(&learnt, 7200..7240, 2), 40);
+    let before = (1000..1100).filter(|s| learnt.judge(&plot(*s, 0)).unwrap().novel()).count();
+    assert!(before <= 5, "the old conditions are still normal: {before}");
+    assert!(model.learn(&goods[..4]).is_err());
+}
+
+#[test]
+fn too_few_goods_and_images_of_another_shape_are_refused() {
+    let good = plot(1, 0);
+    let few = vec![good.as_slice(); 19];
+    let settings = NormalitySettings::default();
+    let refused = fit_normality(&few, &[1; 19], SHAPE, &settings).unwrap_err();
+    assert_eq!(refused, NormalityError::TooFew { found: 19, wanted: 20 });
+    let mut images = vec![good.as_slice(); 20];
+    images[7] = &good[..100];
+    let refused = fit_normality(&images, &[1; 20], SHAPE, &settings).unwrap_err();
+    assert_eq!(refused, NormalityError::Length { index: 7, found: 100, wanted: 12288 });
+    let refused = fit_normality(&few, &[1; 20], SHAPE, &settings);
+    assert!(refused.is_err());
+}
