@@ -26,7 +26,7 @@ pub struct RuntimeConfig {
 pub enum RuntimeError {
     /// No library in any of the places.
     #[error(
-        "ONNX Runtime is not there (looked at {}); set model.library or ORT_DYLIB_PATH to \
+        "ONNX Runtime is not there (looked at {}); set onnx.library or ORT_DYLIB_PATH to \
          libonnxruntime.so of version 1.31 or later",
         listed(tried)
     )]
