@@ -51,7 +51,8 @@ pub async fn hash(bytes: &Bytes) -> ContentHash {
 }
 
 impl Blobs {
-    /// Opens the store and makes it if it is not there yet.
+    /// Opens the store and makes it if it is not there yet. One that is there is not touched, so
+    /// that it may be mounted read-only for those who only read.
     ///
     /// # Errors
     /// [`BlobError::InvalidUrl`], or [`BlobError::Unavailable`] when it cannot be made.
@@ -69,9 +70,11 @@ impl Blobs {
                 Self { store, markers: Arc::new(folder), can_vanish: true }
             }
         };
-        let stamp = PutPayload::from_static(STAMP_TEXT);
-        let put = blobs.store.put(&Path::from(STAMP), stamp).await;
-        put.map_err(|error| BlobError::away("be made", error))?;
+        if blobs.store.head(&Path::from(STAMP)).await.is_err() {
+            let stamp = PutPayload::from_static(STAMP_TEXT);
+            let put = blobs.store.put(&Path::from(STAMP), stamp).await;
+            put.map_err(|error| BlobError::away("be made", error))?;
+        }
         Ok(blobs)
     }
 

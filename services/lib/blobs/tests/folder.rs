@@ -237,4 +237,11 @@ async fn a_read_only_disk_is_a_passing_trouble_that_names_permission() {
     assert_eq!(away(blobs.put(Bytes::from_static(b"after")).await), Away::Denied);
     assert_eq!(away(blobs.healthy().await), Away::Denied);
     assert_eq!(blobs.get(&hash).await.unwrap(), "before");
+    // Who only reads opens it as it is.
+    let reader = open(disk.0.path()).await.unwrap();
+    assert_eq!(reader.get(&hash).await.unwrap(), "before");
+    assert!(!reader.exists(&ContentHash::of(b"after")).await.unwrap());
+    // An empty disk that nobody may write to is no store.
+    let empty = SmallDisk::mount("size=1m,ro");
+    assert_eq!(away(open(empty.0.path()).await), Away::Denied);
 }

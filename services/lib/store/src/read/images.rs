@@ -74,8 +74,8 @@ pub struct Said {
     pub state: VerdictState,
     /// See [`crate::Kind`].
     pub kind: i16,
-    /// In the order of the model's labels.
-    pub scores: Vec<f32>,
+    /// In the order of the model's labels; one that it did not name has none.
+    pub scores: Vec<Option<f32>>,
     /// Of normality.
     pub p_value: Option<f64>,
     /// May be empty.

@@ -1,8 +1,15 @@
 //! Sequences of trouble in a range of time.
 
 use super::{Mark, Order, Span, after, board::SequenceRow};
-use crate::{Database, Kind, StoreError, entity::sequence};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use crate::{
+    Database, Kind, StoreError,
+    entity::sequence::{self, Column as C},
+    now_us,
+};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Alias, Expr, ExprTrait, Query},
+};
 
 /// Which sequences.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +24,9 @@ pub struct Troubles {
 
 /// Sequences by the time of their newest image, newest first, at most `limit`.
 ///
+/// Those that go on beyond the range come first. Of a plot type and kind that can be one only, the
+/// last that began before the range's end; so however much came later, none of it is looked at.
+///
 /// # Errors
 /// When the database does not answer.
 pub async fn troubles(
@@ -25,25 +35,70 @@ pub async fn troubles(
     mark: Option<Mark>,
     limit: u64,
 ) -> Result<Vec<SequenceRow>, StoreError> {
-    use sequence::Column as C;
     db.run(move |pool| async move {
-        let mut find = sequence::Entity::find()
-            .filter(C::LastUs.gte(which.span.from_us))
-            .filter(C::FirstUs.lt(which.span.to_us))
-            .filter(C::Kind.is_in(which.kinds.iter().map(|kind| *kind as i16)))
-            .order_by_desc(C::LastUs)
-            .order_by_desc(C::Id)
-            .limit(limit);
-        if let Some(ids) = which.plot_types {
-            find = find.filter(C::PlotTypeId.is_in(ids));
+        let to_us = which.span.to_us;
+        let mut rows = Vec::new();
+        let is_past = to_us <= now_us();
+        if is_past && mark.as_ref().is_none_or(|mark| mark.at >= to_us) {
+            let beyond = page(beyond(&which), &which, mark.as_ref(), limit);
+            rows = beyond.all(&pool).await?;
         }
-        if let Some(mark) = mark {
-            find = find.filter(after(C::LastUs, C::Id, Order::Newest, &mark));
+        let rest = limit.saturating_sub(rows.len() as u64);
+        if rest > 0 {
+            let mut within = sequence::Entity::find()
+                .filter(C::LastUs.gte(which.span.from_us))
+                .filter(C::FirstUs.lt(to_us));
+            if is_past {
+                within = within.filter(C::LastUs.lt(to_us));
+            }
+            rows.extend(page(within, &which, mark.as_ref(), rest).all(&pool).await?);
         }
-        let rows = find.all(&pool).await?;
         rows.into_iter().map(SequenceRow::from_row).collect::<Result<Vec<_>, _>>()
     })
     .await
+}
+
+/// Of what `find` finds the next `limit` of these kinds and plot types.
+fn page(
+    find: Select<sequence::Entity>,
+    which: &Troubles,
+    mark: Option<&Mark>,
+    limit: u64,
+) -> Select<sequence::Entity> {
+    let mut find = find
+        .filter(C::Kind.is_in(which.kinds.iter().map(|kind| *kind as i16)))
+        .order_by_desc(C::LastUs)
+        .order_by_desc(C::Id)
+        .limit(limit);
+    if let Some(ids) = &which.plot_types {
+        find = find.filter(C::PlotTypeId.is_in(ids.iter().copied()));
+    }
+    if let Some(mark) = mark {
+        find = find.filter(after(C::LastUs, C::Id, Order::Newest, mark));
+    }
+    find
+}
+
+/// Those that began before the end of the range and go on beyond it. The newest of each plot type
+/// and kind are the last entries of their parts of one index.
+fn beyond(which: &Troubles) -> Select<sequence::Entity> {
+    let to_us = which.span.to_us;
+    let (newest, begun) = (Alias::new("newest"), Alias::new("begun_us"));
+    let last_begun = Query::select()
+        .columns([C::PlotTypeId, C::Kind])
+        .expr_as(Expr::col(C::FirstUs).max(), begun.clone())
+        .from(sequence::Entity)
+        .and_where(Expr::col(C::FirstUs).lt(to_us))
+        .group_by_columns([C::PlotTypeId, C::Kind])
+        .to_owned();
+    let of = |column: C| Expr::col((sequence::Entity, column));
+    let same = Condition::all()
+        .add(of(C::PlotTypeId).equals((newest.clone(), C::PlotTypeId)))
+        .add(of(C::Kind).equals((newest.clone(), C::Kind)))
+        .add(of(C::FirstUs).equals((newest.clone(), begun)));
+    let mut find = sequence::Entity::find().filter(C::LastUs.gte(to_us));
+    QuerySelect::query(&mut find).join_subquery(JoinType::InnerJoin, last_begun, newest, same);
+    find
 }
 
 /// The place of a sequence in that list.

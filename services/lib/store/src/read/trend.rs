@@ -36,8 +36,8 @@ pub struct Point {
     pub threshold: f32,
     /// How sure that is.
     pub state: VerdictState,
-    /// In the order of the model's labels.
-    pub scores: Vec<f32>,
+    /// In the order of the model's labels; one that it did not name has none.
+    pub scores: Vec<Option<f32>>,
     /// Of normality.
     pub p_value: Option<f64>,
     /// May be empty.
