@@ -131,6 +131,21 @@ nodejs() {
   say "Node.js $NODE_VERSION: in $CACHE/node"
 }
 
+# Makes requests out of the API's own document; a folder, since Debian's python3 alone makes no venv.
+schemathesis() {
+  local folder=$CACHE/schemathesis want
+  want=$(python3 --version; sha256sum <tests/api/requirements.txt)
+  if [ "$(cat "$folder/stamp" 2>/dev/null)" = "$want" ]; then say "schemathesis: there"; return; fi
+  say "schemathesis: fetches it from PyPI"
+  rm -rf "$folder"
+  local pip=(env PIP_ROOT_USER_ACTION=ignore python3 -m pip install -q --no-warn-conflicts
+    --disable-pip-version-check --target "$folder")
+  # The hashes are those of Python 3.11; another one has other files of the same version.
+  "${pip[@]}" --require-hashes -r tests/api/requirements.txt 2>/dev/null ||
+    "${pip[@]}" -r tests/api/requirements.in || die "cannot fetch schemathesis"
+  echo "$want" >"$folder/stamp"
+}
+
 BASE=(cc=build-essential python3=python3 pip=python3-pip curl=curl make=make)
 SERVERS=(/usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server mariadbd=mariadb-server
   mariadb=mariadb-client "/usr/lib/postgresql/*/bin/postgres=postgresql" psql=postgresql-client
@@ -144,4 +159,5 @@ esac
 rust
 onnxruntime
 nodejs
+[ "$1" = demo ] || schemathesis
 say "done"

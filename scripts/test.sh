@@ -20,7 +20,7 @@ say "format"
 cargo fmt --all --check
 
 say "pages"
-scripts/pages.sh
+scripts/pages.sh test
 
 say "clippy"
 cargo clippy --quiet --workspace --all-targets -- -D warnings

@@ -103,10 +103,13 @@ fn depth(heard: &[Heard], role: &str, now_us: i64) -> Option<u64> {
 
 /// Every role, whether or not it has ever started.
 pub fn roles(heard: &[Heard], lags: &Lags, now_us: i64) -> Vec<RoleHealth> {
-    let lags = lags.seconds();
+    let (seconds, rates) = (lags.seconds(), lags.rates());
     ROLES
         .iter()
-        .map(|role| role_health(role, heard, lags.get(role.name).copied(), now_us))
+        .map(|role| {
+            let health = role_health(role, heard, seconds.get(role.name).copied(), now_us);
+            RoleHealth { images_per_s: rates.get(role.name).copied(), ..health }
+        })
         .collect()
 }
 
@@ -135,6 +138,7 @@ fn role_health(role: &Role, heard: &[Heard], lag_s: Option<f64>, now_us: i64) ->
             .collect(),
         queue_depth,
         lag_s,
+        images_per_s: None,
         work: work(&alive, role.name),
     }
 }

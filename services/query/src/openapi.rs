@@ -1,6 +1,7 @@
 //! The OpenAPI document, made from the handlers and types themselves.
 
 use crate::{api, routes};
+use serde_json::Value;
 use utoipa::{
     OpenApi,
     openapi::{RefOr, Schema},
@@ -42,7 +43,12 @@ use utoipa::{
         routes::status::calendar,
         routes::status::dead_letters,
     ),
-    components(schemas(api::Tick, api::Change))
+    components(schemas(
+        api::Tick,
+        api::Change,
+        routes::images::OrderParam,
+        routes::quality::Format
+    ))
 )]
 struct Document;
 
@@ -52,7 +58,24 @@ pub fn document() -> String {
     for schema in document.components.iter_mut().flat_map(|c| c.schemas.values_mut()) {
         require_all(schema);
     }
-    document.to_pretty_json().expect("a document of plain text and numbers")
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    widen(&mut document);
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// Our unsigned 32 bits are called `int32`, which to readers of the document ends at half of them.
+fn widen(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("format") == Some(&"int32".into()) && fields.contains_key("minimum") {
+                fields.insert("format".into(), "int64".into());
+                fields.entry("maximum").or_insert(u32::MAX.into());
+            }
+            fields.values_mut().for_each(widen);
+        }
+        Value::Array(values) => values.iter_mut().for_each(widen),
+        _ => {}
+    }
 }
 
 /// Marks every property as required: what is not known is sent as `null`, never left out.

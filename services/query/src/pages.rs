@@ -1,5 +1,6 @@
 //! The pages, built by `npm run build` in `services/web` and embedded here.
 
+use crate::error::ApiError;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
@@ -26,6 +27,10 @@ const NOT_BUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title
 /// A file of the pages; every address without a dot is the pages' own.
 pub async fn page(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
+    if path == "api" || path.starts_with("api/") {
+        let refused = ApiError::not_found("there is no such resource; the API is under /api/v1");
+        return refused.into_response();
+    }
     if let Some(file) = Files::get(path) {
         return send(path, &file, &headers);
     }
@@ -107,7 +112,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_is_not_there_is_not_the_first_page() {
-        for path in ["/assets/x.js", "/favicon.ico", "/..%2f..%2fetc/passwd.txt", "/.env"] {
+        for path in [
+            "/api",
+            "/api/",
+            "/api/v1",
+            "/api/v2/hall",
+            "/assets/x.js",
+            "/favicon.ico",
+            "/..%2f..%2fetc/passwd.txt",
+            "/.env",
+        ] {
             assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
         }
     }

@@ -99,6 +99,7 @@ pub fn names(text: Option<&str>) -> Result<Vec<String>, ApiError> {
 /// Nothing but the place in the list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// Entries in a page, 1 to 1000; 100 if not given.
     #[param(minimum = 1, maximum = 1000)]

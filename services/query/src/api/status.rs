@@ -57,6 +57,9 @@ pub struct RoleHealth {
     pub queue_depth: Option<u64>,
     /// How long after their arrival it took the images of the last minute, mean in seconds.
     pub lag_s: Option<f64>,
+    /// Images a second that it took in the last minute, all instances together; `null` until an
+    /// instance has reported twice.
+    pub images_per_s: Option<f64>,
     /// Time for one image, added up over the instances that are alive, since each started.
     pub work: Option<Histogram>,
 }

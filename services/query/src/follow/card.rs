@@ -135,21 +135,22 @@ pub fn scores(
     model_id: i32,
     label: &str,
     threshold: f32,
-    scores: &[f32],
+    scores: &[Option<f32>],
 ) -> Vec<api::LabelScore> {
     let labels = board.model(model_id).map(|model| model.labels.as_slice()).unwrap_or_default();
     let release = row.releases.values().find(|alias| alias.model_id == model_id);
-    labels
-        .iter()
-        .zip(scores)
+    let threshold_of = |name: &String| {
+        if name == label {
+            return Some(threshold);
+        }
+        release.and_then(|alias| alias.thresholds.get(name).copied())
+    };
+    let scored = labels.iter().zip(scores).filter_map(|(name, score)| Some((name, (*score)?)));
+    scored
         .map(|(name, probability)| api::LabelScore {
             label: name.clone(),
-            probability: *probability,
-            threshold: if name == label {
-                Some(threshold)
-            } else {
-                release.and_then(|alias| alias.thresholds.get(name).copied())
-            },
+            probability,
+            threshold: threshold_of(name),
         })
         .collect()
 }

@@ -1,5 +1,5 @@
-//! How far behind arrival each stage is: heartbeats add up since a process started, so the last
-//! minute is the difference of two of them.
+//! How far behind arrival each stage is, and how many images a second it takes: heartbeats add up
+//! since a process started, so the last minute is the difference of two of them.
 
 use hydra_store::read::Heard;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -62,6 +62,21 @@ impl Lags {
             .map(|(stage, (count, sum_us))| (stage, sum_us as f64 / 1e6 / count as f64))
             .collect()
     }
+
+    /// Images a second by stage over the last minute, all instances together; stages that have
+    /// reported only once are left out.
+    pub fn rates(&self) -> BTreeMap<&str, f64> {
+        let mut rates: BTreeMap<&str, f64> = BTreeMap::new();
+        for ((_, stage), sums) in &self.sums {
+            if let (Some(first), Some(last)) = (sums.front(), sums.back())
+                && last.beat_us > first.beat_us
+            {
+                let seconds = (last.beat_us - first.beat_us) as f64 / 1e6;
+                *rates.entry(stage).or_default() += (last.count - first.count) as f64 / seconds;
+            }
+        }
+        rates
+    }
 }
 
 #[cfg(test)]
@@ -86,10 +101,12 @@ mod tests {
         assert!(lags.seconds().is_empty(), "one heartbeat says nothing about now");
         lags.note(&[heard(5_000_000, 1_010, 1_000 * 9_000_000 + 10 * 500_000)], 5_000_000);
         assert_eq!(lags.seconds()["infer"], 0.5);
+        assert_eq!(lags.rates()["infer"], 2.0, "ten images in five seconds");
         for second in (10..200).step_by(5) {
             lags.note(&[heard(second * 1_000_000, 1_010, 9_005_000_000)], second * 1_000_000);
         }
         assert!(lags.seconds().is_empty(), "nothing came in the last minute");
+        assert_eq!(lags.rates()["infer"], 0.0);
     }
 
     #[test]

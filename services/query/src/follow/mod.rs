@@ -13,7 +13,9 @@ use board::{Board, Changes, STRIP};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use hydra_store::{
-    Database, StoreError, now_us,
+    Database, StoreError,
+    heartbeat::Beat,
+    now_us,
     read::{self, Heard},
 };
 pub use lag::Lags;
@@ -134,7 +136,7 @@ fn frame<T: Serialize>(event: &str, data: &T) -> Bytes {
 /// say how old the last answer is.
 pub async fn follow(db: Database, now: Arc<Now>, every: Duration, stop: CancellationToken) {
     let ticks = tokio::spawn(tick(now.clone(), stop.clone()));
-    let mut follower = Follower { db, now, looked: None };
+    let mut follower = Follower { db, now, looked: None, own: own_beat() };
     let mut is_well = true;
     while !stop.is_cancelled() {
         let wait = match follower.step().await {
@@ -168,10 +170,24 @@ async fn tick(now: Arc<Now>, stop: CancellationToken) {
     }
 }
 
+/// What this process says of itself. It may only read, so nobody else can tell.
+fn own_beat() -> Beat {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "host".to_owned());
+    Beat {
+        instance: format!("query-{host}-{}", std::process::id()),
+        role: "query".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_us: now_us(),
+        ready: true,
+        body: Default::default(),
+    }
+}
+
 struct Follower {
     db: Database,
     now: Arc<Now>,
     looked: Option<Instant>,
+    own: Beat,
 }
 
 impl Follower {
@@ -233,7 +249,11 @@ impl Follower {
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
         let now = now_us();
-        let heard = read::heartbeats(&self.db, now - WEEK_US).await?;
+        let mut heard = read::heartbeats(&self.db, now - WEEK_US).await?;
+        match heard.iter_mut().find(|one| one.beat.instance == self.own.instance) {
+            Some(own) => own.beat_us = now,
+            None => heard.push(Heard { beat: self.own.clone(), beat_us: now }),
+        }
         let mut lags = self.now.lags();
         lags.note(&heard, now);
         board.pipeline = health::pipeline(&heard, &lags, now);

@@ -6,7 +6,7 @@ use hydra_store::now_us;
 
 /// The hall now: run, beam, newest image, news.
 #[utoipa::path(get, path = "/api/v1/hall", tag = "hall",
-    responses((status = 200, body = api::Hall), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Hall), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn hall(State(app): State<App>) -> Answer<Json<api::Hall>> {
     let board = app.board()?;
     let tick = card::tick(&board, app.now.read_at_us(), now_us());

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 /// Which images.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListParams {
     /// Only those of this plot type, by the time they were drawn.
     #[param(value_type = Option<String>)]
@@ -51,7 +52,7 @@ pub enum OrderParam {
 /// Images with their verdicts. Of all plot types and runs together: in the order in which they
 /// were written, newest first.
 #[utoipa::path(get, path = "/api/v1/images", tag = "images", params(ListParams),
-    responses((status = 200, body = api::Page<api::Verdict>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Verdict>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn list(
     State(app): State<App>,
     Params(params): Params<ListParams>,
@@ -98,7 +99,7 @@ fn verdict(board: &Board, seen: &Seen) -> Option<api::Verdict> {
 /// An image with everything that is known about it.
 #[utoipa::path(get, path = "/api/v1/images/{image}", tag = "images",
     params(("image" = String, Path, description = "Its id, 48 hexadecimal digits")),
-    responses((status = 200, body = api::ImageDetail), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::ImageDetail), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn one(State(app): State<App>, image: AtImage) -> Answer<Json<api::ImageDetail>> {
     let board = app.board()?;
     let id = image.0;
@@ -184,7 +185,7 @@ fn file_name(app: &App, seen: &Seen) -> String {
 #[utoipa::path(get, path = "/api/v1/images/{image}/thumbnail", tag = "images",
     params(("image" = String, Path, description = "Its id")),
     responses((status = 200, content_type = "image/png", body = [u8]), (status = 304, description = "The client has it"),
-        (status = "default", body = api::Problem)))]
+        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn thumbnail(
     State(app): State<App>,
     image: AtImage,
@@ -209,7 +210,7 @@ pub async fn thumbnail(
 #[utoipa::path(get, path = "/api/v1/images/{image}/original", tag = "images",
     params(("image" = String, Path, description = "Its id")),
     responses((status = 200, content_type = "image/png", body = [u8]), (status = 304, description = "The client has it"),
-        (status = "default", body = api::Problem)))]
+        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn original(
     State(app): State<App>,
     image: AtImage,
@@ -232,6 +233,7 @@ async fn plot(app: &App, seen: &Seen, headers: &HeaderMap) -> Answer<Response> {
 /// Which heat map.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct HeatmapParams {
     /// The class to explain; that of the verdict, if not given.
     label: Option<String>,
@@ -244,7 +246,7 @@ pub struct HeatmapParams {
 #[utoipa::path(get, path = "/api/v1/images/{image}/heatmap", tag = "images",
     params(("image" = String, Path, description = "Its id"), HeatmapParams),
     responses((status = 200, content_type = "image/png", body = [u8]), (status = 304, description = "The client has it"),
-        (status = "default", body = api::Problem)))]
+        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn heatmap(
     State(app): State<App>,
     image: AtImage,

@@ -21,7 +21,7 @@ use tokio_stream::wrappers::BroadcastStream;
 #[utoipa::path(get, path = "/api/v1/live", tag = "hall",
     responses((status = 200, content_type = "text/event-stream", body = String,
             description = "Data of `tick` is a Tick, of `change` a Change."),
-        (status = "default", body = api::Problem)))]
+        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn live(State(app): State<App>) -> Answer<Response> {
     let permit = app.streams.clone().try_acquire_owned();
     let permit = permit.map_err(|_| ApiError::busy("too many live streams; try again"))?;

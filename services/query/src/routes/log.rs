@@ -24,6 +24,7 @@ const MOST_DAYS: i64 = 92;
 /// Which entries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct LogParams {
     /// A part of it lies after this time; a day before `to_us`, if not given.
     pub from_us: Option<i64>,
@@ -48,7 +49,7 @@ pub struct LogParams {
 /// Sequences of Bad, Unconfirmed and Novel, by the time of their newest image, newest first. A
 /// range is at most 92 days long.
 #[utoipa::path(get, path = "/api/v1/log", tag = "log", params(LogParams),
-    responses((status = 200, body = api::Page<api::LogEntry>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::LogEntry>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn list(
     State(app): State<App>,
     Params(params): Params<LogParams>,
@@ -132,6 +133,7 @@ fn entry(board: &Board, row: &SequenceRow) -> Option<api::LogEntry> {
 /// Which incidents.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct IncidentParams {
     /// Only open ones, whenever they began, oldest first; `false`: those of a range, newest first.
     /// `true`, if not given.
@@ -149,7 +151,7 @@ pub struct IncidentParams {
 
 /// Sequences of confirmed Bad, with beam: what alarms are about.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "log", params(IncidentParams),
-    responses((status = 200, body = api::Page<api::Incident>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Incident>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn incidents(
     State(app): State<App>,
     Params(params): Params<IncidentParams>,
@@ -209,7 +211,7 @@ impl FromStr for SequenceId {
 /// One incident.
 #[utoipa::path(get, path = "/api/v1/incidents/{incident}", tag = "log",
     params(("incident" = String, Path, description = "Its id, 32 hexadecimal digits")),
-    responses((status = 200, body = api::Incident), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Incident), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn incident(State(app): State<App>, id: At<SequenceId>) -> Answer<Json<api::Incident>> {
     let board = app.board()?;
     let found = read::sequence(&app.db, id.0.0).await?;

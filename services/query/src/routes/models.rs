@@ -17,6 +17,7 @@ use utoipa::IntoParams;
 /// Which models.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListParams {
     /// Only those made for this plot type.
     #[param(value_type = Option<String>)]
@@ -32,7 +33,7 @@ pub struct ListParams {
 
 /// Models of the library with their evaluations, newest first.
 #[utoipa::path(get, path = "/api/v1/models", tag = "models", params(ListParams),
-    responses((status = 200, body = api::Page<api::Model>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Model>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn list(
     State(app): State<App>,
     Params(params): Params<ListParams>,
@@ -76,7 +77,7 @@ fn model(board: &Board, row: LibraryRow) -> api::Model {
 /// One model.
 #[utoipa::path(get, path = "/api/v1/models/{digest}", tag = "models",
     params(("digest" = String, Path, description = "Digest of its bundle, 64 hexadecimal digits")),
-    responses((status = 200, body = api::Model), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Model), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn one(State(app): State<App>, digest: At<ModelDigest>) -> Answer<Json<api::Model>> {
     let board = app.board()?;
     let found = read::library_model(&app.db, digest.0).await?;
@@ -86,7 +87,7 @@ pub async fn one(State(app): State<App>, digest: At<ModelDigest>) -> Answer<Json
 
 /// How many labels people gave, by plot type, in the order of the pages.
 #[utoipa::path(get, path = "/api/v1/labels", tag = "models", params(PageParams),
-    responses((status = 200, body = api::Page<api::LabelStatistics>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::LabelStatistics>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn labels(
     State(app): State<App>,
     Params(params): Params<PageParams>,

@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 /// Which plot types.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListParams {
     /// Only those of this detector.
     pub detector: Option<String>,
@@ -30,7 +31,7 @@ pub struct ListParams {
 
 /// Plot types with their newest verdicts, in the order of the pages.
 #[utoipa::path(get, path = "/api/v1/plot-types", tag = "plot types", params(ListParams),
-    responses((status = 200, body = api::Page<api::PlotType>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::PlotType>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn list(
     State(app): State<App>,
     Params(params): Params<ListParams>,
@@ -69,7 +70,7 @@ fn start(list: &List, cursor: Option<&str>, place: impl Fn(i64) -> Option<usize>
 /// One plot type with what people know about it.
 #[utoipa::path(get, path = "/api/v1/plot-types/{name}", tag = "plot types",
     params(("name" = String, Path, description = "Its name")),
-    responses((status = 200, body = api::PlotTypeDetail), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::PlotTypeDetail), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn one(State(app): State<App>, name: AtPlotType) -> Answer<Json<api::PlotTypeDetail>> {
     let board = app.board()?;
     let cell = app.cell(&board, &name.0)?;
@@ -104,7 +105,7 @@ pub async fn one(State(app): State<App>, name: AtPlotType) -> Answer<Json<api::P
 
 /// Detectors, in the order of the pages.
 #[utoipa::path(get, path = "/api/v1/detectors", tag = "plot types", params(PageParams),
-    responses((status = 200, body = api::Page<api::Detector>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Detector>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn detectors(
     State(app): State<App>,
     Params(params): Params<PageParams>,
@@ -139,7 +140,7 @@ fn names(board: &Board, is_in: impl Fn(&hydra_store::read::PlotTypeRow) -> bool)
 
 /// Groups of the catalog, in the order in which they first occur.
 #[utoipa::path(get, path = "/api/v1/groups", tag = "plot types", params(PageParams),
-    responses((status = 200, body = api::Page<api::Group>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Group>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn groups(
     State(app): State<App>,
     Params(params): Params<PageParams>,

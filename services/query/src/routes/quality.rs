@@ -23,6 +23,7 @@ const MOST_IMAGES: u64 = 800_000;
 /// Which intervals.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct QualityParams {
     /// The run.
     pub run: u32,
@@ -46,7 +47,7 @@ pub enum Format {
 /// the run without hole; gaps are said as `unknown`.
 #[utoipa::path(get, path = "/api/v1/quality", tag = "quality", params(QualityParams),
     responses((status = 200, content((Vec<api::QualityInterval> = "application/json"), (String = "text/csv"))),
-        (status = "default", body = api::Problem)))]
+        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn quality(
     State(app): State<App>,
     Params(params): Params<QualityParams>,

@@ -24,7 +24,7 @@ fn run_of(row: RunRow) -> api::Run {
 
 /// Runs, highest number first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(PageParams),
-    responses((status = 200, body = api::Page<api::Run>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Run>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn list(
     State(app): State<App>,
     Params(params): Params<PageParams>,
@@ -42,7 +42,7 @@ pub async fn list(
 /// A run with its verdicts counted.
 #[utoipa::path(get, path = "/api/v1/runs/{run}", tag = "runs",
     params(("run" = u32, Path, description = "Its number")),
-    responses((status = 200, body = api::RunDetail), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::RunDetail), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn one(State(app): State<App>, run: At<u32>) -> Answer<Json<api::RunDetail>> {
     let found = read::run(&app.db, run.0).await?;
     let (row, verdicts) =

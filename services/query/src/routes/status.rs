@@ -23,7 +23,7 @@ const MOST_DEAD: u64 = 100_000;
 
 /// Health of every role, and of what they stand on.
 #[utoipa::path(get, path = "/api/v1/status", tag = "status",
-    responses((status = 200, body = api::Status), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Status), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn status(State(app): State<App>) -> Answer<Json<api::Status>> {
     let board = app.board()?;
     let now = now_us();
@@ -57,7 +57,7 @@ async fn look_into_store(app: &App) -> Result<Duration, String> {
 
 /// Time from arrival to verdict, by run, newest run first.
 #[utoipa::path(get, path = "/api/v1/status/latency", tag = "status", params(PageParams),
-    responses((status = 200, body = api::Page<api::RunLatency>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::RunLatency>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn latency(
     State(app): State<App>,
     Params(params): Params<PageParams>,
@@ -85,7 +85,7 @@ pub async fn latency(
 
 /// Images a day (UTC), newest first; days without an image are left out. The last 1000 days.
 #[utoipa::path(get, path = "/api/v1/status/calendar", tag = "status", params(PageParams),
-    responses((status = 200, body = api::Page<api::Day>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Day>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn calendar(
     State(app): State<App>,
     Params(params): Params<PageParams>,
@@ -111,7 +111,7 @@ fn date(day: i32) -> String {
 
 /// Messages that were given up and not dealt with, newest first.
 #[utoipa::path(get, path = "/api/v1/dead-letters", tag = "status", params(PageParams),
-    responses((status = 200, body = api::Page<api::DeadLetter>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::DeadLetter>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn dead_letters(
     State(app): State<App>,
     Params(params): Params<PageParams>,

@@ -24,6 +24,7 @@ const RELEASES: u64 = 200;
 /// Which verdicts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct TrendParams {
     /// Drawn from this time on; a day before `to_us`, if not given.
     from_us: Option<i64>,
@@ -40,7 +41,7 @@ pub struct TrendParams {
 /// Confidence of every class over time, with thresholds and releases, as columns.
 #[utoipa::path(get, path = "/api/v1/plot-types/{name}/trend", tag = "plot types",
     params(("name" = String, Path, description = "The plot type"), TrendParams),
-    responses((status = 200, body = api::Trend), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Trend), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn trend(
     State(app): State<App>,
     name: AtPlotType,
@@ -86,7 +87,7 @@ pub async fn columns(
         for (label, probability) in labels.unwrap_or_default().iter().zip(&point.scores) {
             let at = column(&mut trend, label, row);
             if let Some(column) = trend.probabilities.get_mut(at) {
-                column.push(Some(*probability));
+                column.push(*probability);
             }
         }
         let verdict = column(&mut trend, &point.label, row);
@@ -122,6 +123,7 @@ pub fn release(board: &Board, row: ReleaseRow) -> api::Release {
 /// Which predictions.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct PredictionParams {
     /// Drawn from this time on; a day before `to_us`, if not given.
     pub from_us: Option<i64>,
@@ -140,7 +142,7 @@ pub struct PredictionParams {
 /// first.
 #[utoipa::path(get, path = "/api/v1/plot-types/{name}/predictions", tag = "plot types",
     params(("name" = String, Path, description = "The plot type"), PredictionParams),
-    responses((status = 200, body = api::Page<api::Prediction>), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Page<api::Prediction>), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn predictions(
     State(app): State<App>,
     name: AtPlotType,

@@ -25,6 +25,7 @@ const COMPARED: u64 = 2_000;
 /// When.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct WhyParams {
     /// The time that is asked about.
     at_us: i64,
@@ -33,7 +34,7 @@ pub struct WhyParams {
 /// What explains the verdicts of a plot type around a time.
 #[utoipa::path(get, path = "/api/v1/plot-types/{name}/why", tag = "plot types",
     params(("name" = String, Path, description = "The plot type"), WhyParams),
-    responses((status = 200, body = api::Why), (status = "default", body = api::Problem)))]
+    responses((status = 200, body = api::Why), (status = "default", content_type = "application/problem+json", body = api::Problem)))]
 pub async fn why(
     State(app): State<App>,
     name: AtPlotType,

@@ -1,0 +1,122 @@
+//! The pages in Debian's Chromium, served by the real service from a real database through a
+//! network that can fail. What happens in the hall is told by the tests in `tests/pages/live`.
+
+use crate::hall::{CATALOG, Served, beats};
+use axum::{
+    Router,
+    extract::{Query, State},
+    routing::post,
+};
+use hydra_proto::{ImageId, PlotTypeName};
+use hydra_store::{catalog, now_us, release::By};
+use hydra_testkit::{Direction, Engine, Proxy, Rules};
+use serde::Deserialize;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{net::TcpListener, process::Command};
+
+/// What the tests in the browser can make happen.
+#[derive(Clone)]
+struct Control {
+    served: Arc<Served>,
+    network: Arc<Proxy>,
+    chunk: Arc<AtomicU32>,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    plot: PlotTypeName,
+    label: String,
+}
+
+/// A new image of a plot type, drawn now, with this verdict.
+async fn verdict(State(control): State<Control>, Query(wanted): Query<Verdict>) -> String {
+    let written = &control.served.written;
+    let chunk = if wanted.label == "Bad" { 10 } else { 9 };
+    let mut fact = written.of(wanted.plot.as_str()).last().map(|fact| (*fact).clone()).unwrap();
+    fact.verdict = written.fact("DC_occupancy", 80_001, Some(chunk)).verdict.clone();
+    fact.shadow = None;
+    fact.chunk = Some(control.chunk.fetch_add(1, Ordering::SeqCst));
+    fact.taken_us = now_us() - 1_000_000;
+    fact.id = ImageId::of(&fact.plot, fact.run, fact.chunk, &fact.content);
+    written.add(&control.served.db, &control.served.blobs, std::slice::from_ref(&fact)).await;
+    fact.id.to_string()
+}
+
+#[derive(Deserialize)]
+struct Network {
+    silent: bool,
+}
+
+/// The network swallows everything, or passes it on again.
+async fn network(State(control): State<Control>, Query(wanted): Query<Network>) {
+    let rules = Rules { black_hole: wanted.silent, ..Rules::default() };
+    control.network.set(Direction::ToServer, rules.clone());
+    control.network.set(Direction::ToClient, rules);
+}
+
+#[derive(Deserialize)]
+struct Cadence {
+    plot: String,
+    seconds: u32,
+}
+
+/// A person declares that a plot comes so often.
+async fn cadence(State(control): State<Control>, Query(wanted): Query<Cadence>) {
+    let mut declared = catalog::Catalog::parse(CATALOG).unwrap();
+    for plot in &mut declared.plot_type {
+        if plot.name.as_str() == wanted.plot {
+            plot.cadence_s = Some(f64::from(wanted.seconds).try_into().unwrap());
+        }
+    }
+    let by = By { who: "test".into(), why: "cadence".into() };
+    catalog::apply(&control.served.db, declared, false, by).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_in_a_browser() {
+    let served = Arc::new(Served::start(Engine::Sqlite).await);
+    let network_of = Proxy::start(served.url.trim_start_matches("http://")).await;
+    let url = format!("http://{}", network_of.address);
+    let control = Control {
+        served: served.clone(),
+        network: Arc::new(network_of),
+        chunk: Arc::new(AtomicU32::new(100)),
+    };
+    let alive = served.clone();
+    let _heart = tokio::spawn(async move {
+        loop {
+            beats(&alive.db).await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    });
+    let router = Router::new()
+        .route("/verdict", post(verdict))
+        .route("/network", post(network))
+        .route("/cadence", post(cadence))
+        .with_state(control);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let orders = format!("http://{}", listener.local_addr().unwrap());
+    let _orders = tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/pages");
+    assert!(folder.join("node_modules").is_dir(), "playwright is missing: scripts/pages.sh test");
+    let output = Command::new("node")
+        .args(["--test", "--test-concurrency=1", "live/"])
+        .current_dir(&folder)
+        .env("HYDRA_URL", &url)
+        .env("HYDRA_ORDERS", &orders)
+        .output()
+        .await
+        .expect("Node.js is installed");
+    let told = String::from_utf8_lossy(&output.stdout);
+    println!("{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "see above");
+    assert!(told.contains("# fail 0") && !told.contains("# pass 0"), "nothing was tried");
+}

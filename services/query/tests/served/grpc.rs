@@ -1,0 +1,168 @@
+//! gRPC says the same as REST, describes itself, and streams.
+
+use crate::hall::{Served, on_each};
+use hydra_proto::query::{self as pb, query_service_client::QueryServiceClient};
+use tonic::{Code, transport::Channel};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+async fn channel(served: &Served) -> Channel {
+    Channel::from_shared(served.url.clone()).unwrap().connect().await.unwrap()
+}
+
+async fn client(served: &Served) -> QueryServiceClient<Channel> {
+    QueryServiceClient::new(channel(served).await)
+}
+
+#[tokio::test]
+async fn every_method_says_what_rest_says() {
+    on_each(async |served| {
+        let mut grpc = client(served).await;
+        let hall = grpc.get_hall(pb::GetHallRequest {}).await.unwrap().into_inner();
+        assert_eq!((hall.name.as_str(), hall.run, hall.chunk), ("Hall T", Some(80_003), Some(20)));
+        assert_eq!(hall.beam(), pb::BeamState::On);
+
+        let plots = grpc.list_plot_types(pb::ListPlotTypesRequest::default()).await.unwrap();
+        let rest = served.all("/plot-types", 100).await;
+        for (plot, item) in plots.into_inner().plot_types.iter().zip(&rest) {
+            assert_eq!(item["name"], plot.name);
+            assert_eq!(
+                item["latest"]["image"].as_str(),
+                plot.latest.as_ref().map(|v| v.image.as_str())
+            );
+            assert_eq!(item["incident"]["id"].as_str(), plot.incident.as_deref());
+        }
+
+        let asked =
+            pb::ListLogRequest { kinds: vec![pb::LogKind::Bad.into()], ..Default::default() };
+        let log = grpc.list_log(asked).await.unwrap().into_inner().entries;
+        let rest = served.all("/log?kind=bad", 100).await;
+        let ids: Vec<&str> = log.iter().map(|entry| entry.id.as_str()).collect();
+        assert_eq!(ids, rest.iter().map(|e| e["id"].as_str().unwrap()).collect::<Vec<_>>());
+
+        let incidents = grpc.list_incidents(pb::ListIncidentsRequest::default()).await.unwrap();
+        assert_eq!(incidents.into_inner().incidents[0].id, log[0].id);
+
+        let runs = grpc.list_runs(pb::ListRunsRequest::default()).await.unwrap().into_inner().runs;
+        assert_eq!(runs.iter().map(|run| run.run).collect::<Vec<_>>(), [80_003, 80_002, 80_001]);
+
+        let asked = pb::ListQualityIntervalsRequest { run: 80_001, detector: "DC".into() };
+        let quality = grpc.list_quality_intervals(asked).await.unwrap().into_inner().intervals;
+        let rest = served.get("/quality?run=80001&detector=DC").await;
+        assert_eq!(quality.len(), rest.as_array().unwrap().len());
+        assert_eq!(quality[0].verdict(), pb::Quality::Bad);
+        assert_eq!(quality[0].source(), pb::QualitySource::Person);
+
+        let asked = pb::ListPredictionsRequest {
+            plot_type: "DC_tdc".into(),
+            of_candidates: true,
+            limit: 3,
+            ..Default::default()
+        };
+        let said = grpc.list_predictions(asked).await.unwrap().into_inner();
+        assert_eq!(said.predictions.len(), 3);
+        assert!(said.predictions.iter().all(|said| said.label == "Bad" && said.scores.len() == 3));
+
+        let status = grpc.get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
+        assert_eq!(status.dead_letters, 3);
+        let keep = status.roles.iter().find(|role| role.role == "keep").unwrap();
+        assert_eq!(keep.health(), pb::Health::Well);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_to_its_end() {
+    on_each(async |served| {
+        let mut grpc = client(served).await;
+        let (mut images, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let plot_type = "DC_tdc".into();
+            let asked =
+                pb::ListImagesRequest { plot_type, limit: 30, cursor, ..Default::default() };
+            let page = grpc.list_images(asked).await.unwrap().into_inner();
+            images.extend(page.verdicts.into_iter().map(|verdict| verdict.image));
+            cursor = page.next;
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        let mut wanted: Vec<String> =
+            served.written.of("DC_tdc").iter().map(|fact| fact.id.to_string()).collect();
+        wanted.reverse();
+        assert_eq!(images, wanted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_means_nothing_is_refused_by_kind() {
+    let served = Served::start(hydra_testkit::Engine::Sqlite).await;
+    let mut grpc = client(&served).await;
+    let of = |plot: &str, cursor: &str, limit| pb::ListImagesRequest {
+        plot_type: plot.into(),
+        cursor: cursor.into(),
+        limit,
+        ..Default::default()
+    };
+    for (asked, code) in [
+        (of("Nothing", "", 1), Code::NotFound),
+        (of("../etc", "", 1), Code::InvalidArgument),
+        (of("DC_tdc", "forged", 1), Code::InvalidArgument),
+        (of("DC_tdc", "", 100_000), Code::InvalidArgument),
+    ] {
+        assert_eq!(grpc.list_images(asked.clone()).await.unwrap_err().code(), code, "{asked:?}");
+    }
+    let asked = pb::ListQualityIntervalsRequest { run: 1, detector: String::new() };
+    assert_eq!(grpc.list_quality_intervals(asked).await.unwrap_err().code(), Code::NotFound);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_the_present_and_then_what_changes() {
+    on_each(async |served| {
+        let mut grpc = client(served).await;
+        let asked = pb::WatchRequest { detector: "DC".into() };
+        let mut stream = grpc.watch(asked).await.unwrap().into_inner();
+        for name in ["DC_occupancy", "DC_tdc"] {
+            let told = stream.message().await.unwrap().unwrap();
+            assert_eq!(told.plot_type.unwrap().name, name);
+        }
+        let mut fact = served.written.of("DC_tdc").last().map(|f| (*f).clone()).unwrap();
+        fact.chunk = Some(77);
+        fact.taken_us += 1_000_000;
+        fact.id = hydra_proto::ImageId::of(&fact.plot, fact.run, fact.chunk, &fact.content);
+        served.written.add(&served.db, &served.blobs, std::slice::from_ref(&fact)).await;
+        loop {
+            let told = stream.message().await.unwrap().unwrap().plot_type.unwrap();
+            assert_eq!(told.detector, "DC");
+            if told.name == "DC_tdc" && told.latest.unwrap().image == fact.id.to_string() {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reflection_describes_the_service_to_any_tool() {
+    let served = Served::start(hydra_testkit::Engine::Sqlite).await;
+    let mut reflection = ServerReflectionClient::new(channel(&served).await);
+    let ask =
+        |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
+    let asked = futures::stream::iter([
+        ask(MessageRequest::ListServices(String::new())),
+        ask(MessageRequest::FileContainingSymbol("hydra.query.v1.QueryService".into())),
+    ]);
+    let mut answers = reflection.server_reflection_info(asked).await.unwrap().into_inner();
+    let services = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(services) = services else { panic!("{services:?}") };
+    let names: Vec<String> = services.service.into_iter().map(|service| service.name).collect();
+    assert!(names.contains(&"hydra.query.v1.QueryService".to_owned()), "{names:?}");
+    let file = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::FileDescriptorResponse(file) = file else { panic!("{file:?}") };
+    assert!(!file.file_descriptor_proto.is_empty());
+    served.stop().await;
+}

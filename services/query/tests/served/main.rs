@@ -1,0 +1,16 @@
+//! The real service on real databases: every answer is checked against what was written.
+
+#![allow(clippy::unwrap_used)]
+
+mod answers;
+mod browser;
+mod contract;
+mod grpc;
+mod hall;
+mod lists;
+mod live;
+mod pictures;
+mod quality;
+mod refusals;
+mod rights;
+mod why;
