@@ -1,10 +1,9 @@
-/** The live stream, and whether it is alive. */
+/** The live stream as a page sees it, and whether it is alive. */
+import { share } from './shared';
+import { SILENCE_MS, Stream, type Frame } from './stream';
 import type { Change, Tick } from './types';
 
-/** No word for so long: the link is taken for broken. The server speaks once a second. */
-export const SILENCE_MS = 2_500;
 const LOOK_MS = 250;
-const AGAIN_MS = 1_000;
 
 export interface Listener {
   tick(tick: Tick): void;
@@ -14,56 +13,39 @@ export interface Listener {
   lost(): void;
 }
 
-/** Keeps a stream open for as long as the page lives, whatever happens to the server. */
+/** Listens for as long as the page lives, whatever happens to the server. */
 export class Link {
-  #source: EventSource | null = null;
   #heardAt = performance.now();
   #isUp = false;
-  #timer: ReturnType<typeof setInterval>;
-  #openedAt = 0;
+  #own: Stream | null = null;
 
   constructor(
     private readonly url: string,
     private readonly listener: Listener,
   ) {
-    this.#open();
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    const hear = (name: Frame, data: string) => this.#hear(name, data);
+    const alone = () => (this.#own ??= new Stream(this.url, hear));
+    if (!share(hear, alone)) alone();
+    setInterval(() => this.#look(), LOOK_MS);
   }
 
-  close(): void {
-    clearInterval(this.#timer);
-    this.#source?.close();
-  }
-
-  #open(): void {
-    this.#source?.close();
-    this.#openedAt = performance.now();
-    const source = new EventSource(this.url);
-    source.addEventListener('tick', (event) => this.#hear(() => this.listener.tick(JSON.parse(event.data) as Tick)));
-    source.addEventListener('change', (event) =>
-      this.#hear(() => this.listener.change(JSON.parse(event.data) as Change)),
-    );
-    this.#source = source;
-  }
-
-  #hear(tell: () => void): void {
+  #hear(name: Frame, data: string): void {
+    if (name === 'open') {
+      if (this.#isUp) this.listener.up();
+      return;
+    }
     this.#heardAt = performance.now();
     if (!this.#isUp) {
       this.#isUp = true;
       this.listener.up();
     }
-    tell();
+    if (name === 'tick') this.listener.tick(JSON.parse(data) as Tick);
+    else this.listener.change(JSON.parse(data) as Change);
   }
 
   #look(): void {
-    const now = performance.now();
-    if (now - this.#heardAt <= SILENCE_MS) return;
-    if (this.#isUp) {
-      this.#isUp = false;
-      this.listener.lost();
-    }
-    // A half-open connection never ends by itself, and a refused one is not tried again.
-    const stuck = this.#source?.readyState !== EventSource.CONNECTING && now - this.#openedAt > SILENCE_MS;
-    if (stuck || now - this.#openedAt > 5 * AGAIN_MS) this.#open();
+    if (!this.#isUp || performance.now() - this.#heardAt <= SILENCE_MS) return;
+    this.#isUp = false;
+    this.listener.lost();
   }
 }

@@ -3,7 +3,482 @@
  * Do not make direct changes to the file.
  */
 
-export type paths = Record<string, never>;
+export interface paths {
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages that were given up and not dealt with, newest first. */
+        get: operations["dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Detectors, in the order of the pages. */
+        get: operations["detectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Groups of the catalog, in the order in which they first occur. */
+        get: operations["groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hall now: run, beam, newest image, news. */
+        get: operations["hall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images with their verdicts. Of all plot types and runs together: in the order in which they
+         *     were written, newest first.
+         */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An image with everything that is known about it. */
+        get: operations["one"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{image}/heatmap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A heat map, PNG: coloured (inferno), its weight as opacity, to be laid over the plot. */
+        get: operations["heatmap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{image}/original": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plot in full, PNG, encoded anew. */
+        get: operations["original"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{image}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of a card, PNG, at most 320 pixels wide. */
+        get: operations["thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sequences of confirmed Bad, with beam: what alarms are about. */
+        get: operations["incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One incident. */
+        get: operations["incident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many labels people gave, by plot type, in the order of the pages. */
+        get: operations["labels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verdicts as they come. Event `tick` once a second, event `change` when cards or incidents
+         *     changed. A client that is too slow is cut off and connects again, as browsers do by themselves.
+         */
+        get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sequences of Bad, Unconfirmed and Novel, by the time of their newest image, newest first. A
+         *     range is at most 92 days long.
+         */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Models of the library with their evaluations, newest first. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One model. */
+        get: operations["one"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plot-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Plot types with their newest verdicts, in the order of the pages. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plot-types/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One plot type with what people know about it. */
+        get: operations["one"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plot-types/{name}/predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Predictions of one plot type with every class's probability and the threshold in force, newest
+         *     first.
+         */
+        get: operations["predictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plot-types/{name}/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Confidence of every class over time, with thresholds and releases, as columns. */
+        get: operations["trend"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plot-types/{name}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What explains the verdicts of a plot type around a time. */
+        get: operations["why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which time of which detector analysis can trust, for one run. The intervals of a detector cover
+         *     the run without hole; gaps are said as `unknown`.
+         */
+        get: operations["quality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs, highest number first. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A run with its verdicts counted. */
+        get: operations["one"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Health of every role, and of what they stand on. */
+        get: operations["status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Images a day (UTC), newest first; days without an image are left out. The last 1000 days. */
+        get: operations["calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status/latency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Time from arrival to verdict, by run, newest run first. */
+        get: operations["latency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
@@ -35,8 +510,6 @@ export interface components {
              * @description When the reading was taken.
              */
             at_us: number | null;
-            /** @description On at or above the threshold; `unknown` where no image carries a reading. */
-            state: components["schemas"]["BeamState"];
             /**
              * @description The number among an image's conditions that is the reading, with its unit if the name has
              *     one, e.g. `beam_current_nA`; `null` where the catalog names none.
@@ -52,6 +525,8 @@ export interface components {
              * @description The newest reading.
              */
             reading: number | null;
+            /** @description On at or above the threshold; `unknown` where no image carries a reading. */
+            state: components["schemas"]["BeamState"];
         };
         /**
          * @description Whether there is beam.
@@ -100,12 +575,12 @@ export interface components {
              */
             at_us: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description How often it was tried.
              */
             attempts: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Its chunk, where it could be read.
              */
             chunk: number | null;
@@ -120,7 +595,7 @@ export interface components {
             /** @description Why, in one word. */
             reason: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description Its run, where it could be read.
              */
             run: number | null;
@@ -138,6 +613,11 @@ export interface components {
             /** @description Its plot types, in the order of the pages. */
             plot_types: string[];
         };
+        /**
+         * @description Forms of an answer.
+         * @enum {string}
+         */
+        Format: "json" | "csv";
         /** @description A label that a person gave. */
         GivenLabel: {
             /**
@@ -254,7 +734,7 @@ export interface components {
              */
             confidence: number | null;
             /**
-             * Format: int32
+             * Format: int64
              * @description Images in it.
              */
             count: number;
@@ -339,7 +819,7 @@ export interface components {
          */
         LogEntry: {
             /**
-             * Format: int32
+             * Format: int64
              * @description Images in it.
              */
             count: number;
@@ -376,14 +856,14 @@ export interface components {
              */
             at_us: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Chunk of the run.
              */
             chunk: number | null;
             /** @description The image. */
             image: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description Run number.
              */
             run: number;
@@ -438,7 +918,7 @@ export interface components {
         /** @description The open incident of a plot type. */
         OpenIncident: {
             /**
-             * Format: int32
+             * Format: int64
              * @description Images so far.
              */
             count: number;
@@ -451,6 +931,449 @@ export interface components {
              * @description When its first image was drawn.
              */
             since_us: number;
+        };
+        /**
+         * @description Which end of a list comes first.
+         * @enum {string}
+         */
+        OrderParam: "newest" | "oldest";
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Day: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /** @description As `2026-11-23`. */
+                day: string;
+                /**
+                 * Format: int64
+                 * @description Images that arrived.
+                 */
+                images: number;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_DeadLetter: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When it was given up.
+                 */
+                at_us: number;
+                /**
+                 * Format: int64
+                 * @description How often it was tried.
+                 */
+                attempts: number;
+                /**
+                 * Format: int64
+                 * @description Its chunk, where it could be read.
+                 */
+                chunk?: number | null;
+                /** @description Why, in full. */
+                error: string;
+                /** @description What it was. */
+                event: string;
+                /** @description Its id. */
+                id: string;
+                /** @description Its plot type, where it could be read. */
+                plot_type?: string | null;
+                /** @description Why, in one word. */
+                reason: string;
+                /**
+                 * Format: int64
+                 * @description Its run, where it could be read.
+                 */
+                run?: number | null;
+                /** @description The stage that gave it up. */
+                stage: string;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Detector: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /** @description Whom to call; plain text. */
+                contact: string;
+                /** @description What to do; plain text. */
+                guidance: string;
+                /** @description Its name. */
+                name: string;
+                /** @description Its plot types, in the order of the pages. */
+                plot_types: string[];
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Group: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /** @description Its name. */
+                name: string;
+                /** @description Its plot types, in the order of the pages. */
+                plot_types: string[];
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Incident: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When it was over; `null` while it is open.
+                 */
+                cleared_at_us?: number | null;
+                /**
+                 * Format: float
+                 * @description Confidence of its newest image.
+                 */
+                confidence?: number | null;
+                /**
+                 * Format: int64
+                 * @description Images in it.
+                 */
+                count: number;
+                /** @description Its detector. */
+                detector: string;
+                /** @description The image with which it began. */
+                first: components["schemas"]["LogMark"];
+                /** @description Its id. */
+                id: string;
+                /** @description The label of its newest image. */
+                label: string;
+                /** @description Its newest image. */
+                last: components["schemas"]["LogMark"];
+                /** @description The plot type. */
+                plot_type: string;
+                /** @description How sure the newest image is. */
+                state: components["schemas"]["VerdictState"];
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_LabelStatistics: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /** @description Labelled images by label. */
+                labels: {
+                    [key: string]: number;
+                };
+                /** @description The plot type. */
+                plot_type: string;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_LogEntry: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Images in it.
+                 */
+                count: number;
+                /** @description Its detector. */
+                detector: string;
+                /**
+                 * Format: int64
+                 * @description The first image after it that was otherwise; `null` while it goes on.
+                 */
+                ended_at_us?: number | null;
+                /** @description The image with which it began. */
+                first: components["schemas"]["LogMark"];
+                /** @description Id of the sequence. */
+                id: string;
+                /** @description What was wrong with it. */
+                kind: components["schemas"]["LogKind"];
+                /** @description The label of its newest image. */
+                label: string;
+                /** @description Its newest image. */
+                last: components["schemas"]["LogMark"];
+                /** @description The plot type. */
+                plot_type: string;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Model: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /** @description Aliases that point at it now. */
+                aliases: components["schemas"]["Alias"][];
+                /**
+                 * Format: int64
+                 * @description When it came into the library.
+                 */
+                created_at_us: number;
+                /** @description Digest of its bundle. */
+                digest: string;
+                /** @description How it did on its test set, if it was evaluated; as training wrote it. */
+                evaluation?: unknown;
+                /** @description The labels it knows. */
+                labels: string[];
+                /** @description The model that it was trained on from. */
+                parent?: string | null;
+                /** @description The plot types it was made for. */
+                plot_types: string[];
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_PlotType: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                buried?: components["schemas"]["BuriedMessage"] | null;
+                /**
+                 * Format: double
+                 * @description Seconds from one image to the next while there is beam; `null` where one set a run is drawn.
+                 */
+                cadence_s?: number | null;
+                /** @description The detector it belongs to; empty for a discovered one. */
+                detector: string;
+                /** @description Switched off by the catalog: shown, never judged. */
+                disabled: boolean;
+                /** @description Came in by itself; nobody has declared it yet. */
+                discovered: boolean;
+                /** @description The group it is shown in, from the catalog; may be empty. */
+                group: string;
+                incident?: components["schemas"]["OpenIncident"] | null;
+                latest?: components["schemas"]["Verdict"] | null;
+                model?: components["schemas"]["ActiveModel"] | null;
+                /**
+                 * @description Its name.
+                 * @example CDC_occupancy
+                 */
+                name: string;
+                /**
+                 * Format: double
+                 * @description From this age on, in seconds, the newest image is stale while there is beam: one and a half
+                 *     cadences and a quarter of a minute. Where the catalog gives no cadence, the distance of its
+                 *     last images stands in; `null` where one set a run is drawn.
+                 */
+                stale_after_s?: number | null;
+                /** @description The newest verdicts, oldest first, at most 20. */
+                strip: components["schemas"]["StripItem"][];
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Prediction: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /**
+                 * Format: float
+                 * @description Its probability.
+                 */
+                confidence: number;
+                /** @description The image's id. */
+                image: string;
+                /** @description The likeliest label. */
+                label: string;
+                /** @description Digest of the model. */
+                model: string;
+                /** @description May be empty. */
+                note: string;
+                /**
+                 * Format: double
+                 * @description Chance that a normal plot looks at least as strange, where the model has a guard.
+                 */
+                p_value?: number | null;
+                /** @description Whether its verdict counted (`active`) or it predicted in the shadow (`candidate`). */
+                role: components["schemas"]["ModelRole"];
+                /** @description Every class's probability. */
+                scores: components["schemas"]["LabelScore"][];
+                /** @description How sure that is. */
+                state: components["schemas"]["VerdictState"];
+                /**
+                 * Format: int64
+                 * @description When the plot was drawn.
+                 */
+                taken_at_us: number;
+                /**
+                 * Format: float
+                 * @description The threshold that was in force.
+                 */
+                threshold: number;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Run: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /** @description The conditions that came with its newest image. */
+                conditions: {
+                    [key: string]: unknown;
+                };
+                /**
+                 * Format: int64
+                 * @description When its first image was drawn.
+                 */
+                first_at_us: number;
+                /**
+                 * Format: int64
+                 * @description Images of it.
+                 */
+                images: number;
+                /**
+                 * Format: int64
+                 * @description When its newest image was drawn.
+                 */
+                last_at_us: number;
+                /**
+                 * Format: int64
+                 * @description Run number.
+                 */
+                run: number;
+                /** @description Run period, may be empty. */
+                run_period: string;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_RunLatency: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Images.
+                 */
+                images: number;
+                /** @description From the arrival at ingest to the committed verdict. */
+                latency: components["schemas"]["Histogram"];
+                /**
+                 * Format: int64
+                 * @description Run number.
+                 */
+                run: number;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
+        Page_Verdict: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When ingest took it.
+                 */
+                arrived_at_us: number;
+                /**
+                 * Format: int64
+                 * @description Chunk of the run, where the hall draws chunks.
+                 */
+                chunk?: number | null;
+                /**
+                 * Format: float
+                 * @description Its calibrated probability, in [0, 1].
+                 */
+                confidence?: number | null;
+                /**
+                 * Format: int64
+                 * @description When the verdict was committed.
+                 */
+                decided_at_us: number;
+                /** @description Whether a heat map of the label is there. */
+                has_heatmap: boolean;
+                /**
+                 * Format: int64
+                 * @description Height of the original in pixels.
+                 */
+                height: number;
+                /** @description The image's id. */
+                image: string;
+                /** @description Whether the catalog counts this label as trouble of the detector. */
+                is_bad: boolean;
+                /** @description Whether the original is still stored. */
+                kept: boolean;
+                /** @description The likeliest label; `null` without a verdict. */
+                label?: string | null;
+                /** @description Digest of the model that spoke. */
+                model?: string | null;
+                /** @description What the model noticed beside the label, e.g. "layout changed"; may be empty. */
+                note: string;
+                /** @description Its plot type. */
+                plot_type: string;
+                /** @description Why there is no verdict; empty otherwise. */
+                reason: string;
+                /**
+                 * Format: int64
+                 * @description Run number.
+                 */
+                run: number;
+                /** @description How sure that is. */
+                state: components["schemas"]["VerdictState"];
+                /**
+                 * Format: int64
+                 * @description When the plot was drawn.
+                 */
+                taken_at_us: number;
+                /**
+                 * Format: float
+                 * @description The threshold that was in force.
+                 */
+                threshold?: number | null;
+                /**
+                 * Format: int64
+                 * @description Width of the original in pixels.
+                 */
+                width: number;
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
         };
         /** @description Something that the roles stand on. */
         PartHealth: {
@@ -583,7 +1506,7 @@ export interface components {
              */
             detail: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description The HTTP status.
              * @example 400
              */
@@ -613,7 +1536,7 @@ export interface components {
             /** @description The plot types that decided it; of a Good one none. */
             plot_types: string[];
             /**
-             * Format: int32
+             * Format: int64
              * @description Run number.
              */
             run: number;
@@ -666,11 +1589,17 @@ export interface components {
              * @description The newest heartbeat.
              */
             heartbeat_at_us: number | null;
-            /** @description Instances that have reported within the last day. */
+            /**
+             * Format: double
+             * @description Images a second that it took in the last minute, all instances together; `null` until an
+             *     instance has reported twice.
+             */
+            images_per_s: number | null;
+            /** @description Instances that have reported within the last week. */
             instances: components["schemas"]["Instance"][];
             /**
              * Format: double
-             * @description Age of the message that it took last, in seconds.
+             * @description How long after their arrival it took the images of the last minute, mean in seconds.
              */
             lag_s: number | null;
             /** @description What that means and what to do; empty while all is well. */
@@ -708,7 +1637,7 @@ export interface components {
              */
             last_at_us: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Run number.
              */
             run: number;
@@ -732,7 +1661,7 @@ export interface components {
             /** @description From the arrival at ingest to the committed verdict. */
             latency: components["schemas"]["Histogram"];
             /**
-             * Format: int32
+             * Format: int64
              * @description Run number.
              */
             run: number;
@@ -740,7 +1669,7 @@ export interface components {
         /** @description The newest run. */
         RunNow: {
             /**
-             * Format: int32
+             * Format: int64
              * @description The newest chunk, where the hall draws chunks.
              */
             chunk: number | null;
@@ -749,7 +1678,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * Format: int32
+             * Format: int64
              * @description Run number.
              */
             run: number;
@@ -792,6 +1721,8 @@ export interface components {
             confidence: number | null;
             /** @description The image. */
             image: string;
+            /** @description Whether the catalog counts this label as trouble of the detector. */
+            is_bad: boolean;
             /** @description What the model said; `null` without a verdict. */
             label: string | null;
             /** @description How sure that is. */
@@ -801,8 +1732,6 @@ export interface components {
              * @description When it was drawn.
              */
             taken_at_us: number;
-            /** @description Whether the catalog counts this label as trouble of the detector. */
-            is_bad: boolean;
         };
         /** @description Event `tick`, once a second: a page that misses three knows that its link is broken. */
         Tick: {
@@ -866,7 +1795,7 @@ export interface components {
              */
             arrived_at_us: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Chunk of the run, where the hall draws chunks.
              */
             chunk: number | null;
@@ -883,12 +1812,14 @@ export interface components {
             /** @description Whether a heat map of the label is there. */
             has_heatmap: boolean;
             /**
-             * Format: int32
+             * Format: int64
              * @description Height of the original in pixels.
              */
             height: number;
             /** @description The image's id. */
             image: string;
+            /** @description Whether the catalog counts this label as trouble of the detector. */
+            is_bad: boolean;
             /** @description Whether the original is still stored. */
             kept: boolean;
             /** @description The likeliest label; `null` without a verdict. */
@@ -902,7 +1833,7 @@ export interface components {
             /** @description Why there is no verdict; empty otherwise. */
             reason: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description Run number.
              */
             run: number;
@@ -919,12 +1850,10 @@ export interface components {
              */
             threshold: number | null;
             /**
-             * Format: int32
+             * Format: int64
              * @description Width of the original in pixels.
              */
             width: number;
-            /** @description Whether the catalog counts this label as trouble of the detector. */
-            is_bad: boolean;
         };
         /**
          * @description How sure a verdict is.
@@ -965,4 +1894,927 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    dead_letters: {
+        parameters: {
+            query?: {
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeadLetter"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    detectors: {
+        parameters: {
+            query?: {
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Detector"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    groups: {
+        parameters: {
+            query?: {
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Group"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hall"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only those of this plot type, by the time they were drawn. */
+                plot_type?: string;
+                /** @description Only those of this run, by chunk. Not together with `plot_type`. */
+                run?: number;
+                /** @description Drawn from this time on; only with `plot_type`. */
+                from_us?: number;
+                /** @description Drawn before this time; only with `plot_type`. */
+                to_us?: number;
+                /** @description Which end comes first; only with `plot_type`. The newest, if not given. */
+                order?: components["schemas"]["OrderParam"];
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Verdict"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, 48 hexadecimal digits */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    heatmap: {
+        parameters: {
+            query?: {
+                /** @description The class to explain; that of the verdict, if not given. */
+                label?: string;
+                /** @description Digest of the model; that of the verdict, if not given. */
+                model?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its id */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
+                };
+            };
+            /** @description The client has it */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    original: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
+                };
+            };
+            /** @description The client has it */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
+                };
+            };
+            /** @description The client has it */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    incidents: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only open ones, whenever they began, oldest first; `false`: those of a range, newest first.
+                 *     `true`, if not given.
+                 */
+                open?: boolean;
+                /** @description Only with `open=false`: a day before `to_us`, if not given. */
+                from_us?: number;
+                /** @description Only with `open=false`: now, if not given. */
+                to_us?: number;
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Incident"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, 32 hexadecimal digits */
+                incident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    labels: {
+        parameters: {
+            query?: {
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LabelStatistics"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Data of `tick` is a Tick, of `change` a Change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description A part of it lies after this time; a day before `to_us`, if not given. */
+                from_us?: number;
+                /** @description It began before this time; now, if not given. */
+                to_us?: number;
+                /** @description Only those of this detector. */
+                detector?: string;
+                /** @description Only those of this plot type. */
+                plot_type?: string;
+                /** @description Only those that touch this run; its time is the range then. */
+                run?: number;
+                /** @description `bad`, `unconfirmed`, `novel`, with commas between; all, if not given. */
+                kind?: string;
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LogEntry"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only those made for this plot type. */
+                plot_type?: string;
+                /** @description Only those that are active or candidate somewhere. */
+                released?: boolean;
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Model"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Digest of its bundle, 64 hexadecimal digits */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only those of this detector. */
+                detector?: string;
+                /** @description Only those of this group of the catalog. */
+                group?: string;
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PlotType"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlotTypeDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predictions: {
+        parameters: {
+            query?: {
+                /** @description Drawn from this time on; a day before `to_us`, if not given. */
+                from_us?: number;
+                /** @description Drawn before this time; now, if not given. */
+                to_us?: number;
+                /** @description `active` (if not given) or `candidate`. */
+                role?: components["schemas"]["ModelRole"];
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The plot type */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Prediction"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trend: {
+        parameters: {
+            query?: {
+                /** @description Drawn from this time on; a day before `to_us`, if not given. */
+                from_us?: number;
+                /** @description Drawn before this time; now, if not given. */
+                to_us?: number;
+                /**
+                 * @description Images at most, 1 to 5000; 1000 if not given. Where there are more, the newest come and
+                 *     `next` leads to the older ones.
+                 */
+                limit?: number;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The plot type */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trend"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    why: {
+        parameters: {
+            query: {
+                /** @description The time that is asked about. */
+                at_us: number;
+            };
+            header?: never;
+            path: {
+                /** @description The plot type */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quality: {
+        parameters: {
+            query: {
+                /** @description The run. */
+                run: number;
+                /** @description Only this detector. */
+                detector?: string;
+                /** @description `json` (if not given) or `csv`. */
+                format?: components["schemas"]["Format"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QualityInterval"][];
+                    "text/csv": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Run"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                run: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    calendar: {
+        parameters: {
+            query?: {
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Day"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    latency: {
+        parameters: {
+            query?: {
+                /** @description Entries in a page, 1 to 1000; 100 if not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RunLatency"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}
