@@ -31,7 +31,7 @@ pub enum Command {
     /// Declare every exchange and queue, for halls whose roles may not (broker.declare = false).
     Topology,
     /// Bring the database to the schema of this version.
-    Migrate,
+    Migrate(Migrate),
     /// Publish the plots of a folder to RabbitMQ.
     Publish(Publish),
     /// Draw a simulated hall into folders, or publish it.
@@ -101,6 +101,19 @@ pub struct Demo {
     /// Seconds between two chunks.
     #[arg(long, default_value_t = 2.0)]
     pub every_s: f64,
+}
+
+/// `hydra migrate`.
+#[derive(Clone, Debug, Args)]
+pub struct Migrate {
+    /// Change nothing: print the statements that give a user the rights of this role (keep,
+    /// worker, query or control), to be run by the database's owner.
+    #[arg(long, value_name = "ROLE", requires = "user")]
+    pub grants: Option<String>,
+    /// The user, as the database writes it: `'hydra_query'@'%'` on MariaDB, `hydra_query` on
+    /// PostgreSQL. It must exist.
+    #[arg(long, requires = "grants")]
+    pub user: Option<String>,
 }
 
 /// `hydra publish`.

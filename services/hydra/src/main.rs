@@ -49,7 +49,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Up => commands::up(config).await,
         Command::Demo(demo) => commands::demo(demo, config).await,
         Command::Topology => commands::topology(config).await,
-        Command::Migrate => commands::migrate(config).await,
+        Command::Migrate(migrate) => commands::migrate(migrate, config).await,
         Command::Publish(publish) => commands::publish(publish, config).await,
         Command::Simulate(simulate) => commands::simulate(simulate, config).await,
         Command::Model(model) => commands::model(model, config).await,

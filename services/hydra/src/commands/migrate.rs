@@ -1,15 +1,21 @@
 //! `hydra migrate`: bring the database to the schema of this version.
 
-use crate::config::Config;
-use anyhow::Context;
-use hydra_store::Database;
+use crate::{cli::Migrate, config::Config};
+use anyhow::{Context, ensure};
+use hydra_store::{Database, DatabaseConfig, Role, grants};
 use std::process::ExitCode;
 
-/// Runs what is missing, and says what it was.
+/// Runs what is missing, and says what it was; or prints the grants of a role.
 ///
 /// # Errors
 /// When the database does not answer or its user may not change the schema.
-pub async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
+pub async fn migrate(command: Migrate, config: Config) -> anyhow::Result<ExitCode> {
+    if let (Some(role), Some(user)) = (command.grants, command.user) {
+        for statement in statements(role.parse()?, &user, &config.database)? {
+            println!("{statement};");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     make_folder(&config.database.url)?;
     let database = Database::connect(&config.database).await?;
     let pending = database.pending_migrations().await.unwrap_or_default();
@@ -20,6 +26,13 @@ pub async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
     println!("the database is at the schema of this version ({} steps taken)", pending.len());
     database.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn statements(role: Role, user: &str, config: &DatabaseConfig) -> anyhow::Result<Vec<String>> {
+    let name = config.url.rsplit('/').next().and_then(|rest| rest.split('?').next());
+    let statements = grants(config.backend()?, role, user, name.unwrap_or_default());
+    ensure!(!statements.is_empty(), "SQLite has no users: who may read the file may do everything");
+    Ok(statements)
 }
 
 /// An SQLite file needs its folder.
@@ -33,5 +46,23 @@ pub fn make_folder(url: &str) -> anyhow::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
             .with_context(|| format!("making the folder {}", folder.display())),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_for_the_database_that_is_configured() {
+        let config = DatabaseConfig::at("mysql://owner:secret@db/hall_b?ssl-mode=REQUIRED");
+        let said = statements(Role::Query, "'hydra_query'@'%'", &config).unwrap();
+        assert_eq!(said, ["grant select on `hall_b`.* to 'hydra_query'@'%'"]);
+        let config = DatabaseConfig::at("postgres://owner:secret@db/hall_b");
+        let said = statements(Role::Query, "hydra_query", &config).unwrap();
+        assert!(
+            said.contains(&"grant select on all tables in schema public to hydra_query".into())
+        );
+        assert!(statements(Role::Query, "q", &DatabaseConfig::default()).is_err());
     }
 }

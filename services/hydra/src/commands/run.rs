@@ -13,11 +13,14 @@ use hydra_stage::Health;
 use hydra_store::Database;
 use std::{process::ExitCode, sync::Arc};
 
+/// Longest time for a statement of a process that only answers questions.
+const STATEMENT_TIMEOUT_S: u64 = 10;
+
 /// Runs the roles until SIGTERM, then finishes what is in hand.
 ///
 /// # Errors
 /// When a role cannot start, or fails for good.
-pub async fn run(roles: &[Role], config: Config) -> anyhow::Result<ExitCode> {
+pub async fn run(roles: &[Role], mut config: Config) -> anyhow::Result<ExitCode> {
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     let telemetry = match Telemetry::start(&config.telemetry, &names.join(",")) {
         Ok(telemetry) => telemetry,
@@ -26,6 +29,13 @@ pub async fn run(roles: &[Role], config: Config) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
+    if roles == [Role::Query] {
+        // its user should not be able to write either; this holds where it is
+        config.database.read_only = true;
+        if config.database.statement_timeout_s == 0 {
+            config.database.statement_timeout_s = STATEMENT_TIMEOUT_S;
+        }
+    }
     let stop = hydra_boot::stop_on_signal()?;
     let transport = Arc::new(AmqpTransport::new(config.broker.clone()));
     let parts = Parts {
