@@ -1,6 +1,10 @@
 //! Declares what stages need, at the start and again when somebody deleted it.
 
-use crate::{BrokerConfig, link::Link, topology};
+use crate::{
+    BrokerConfig,
+    link::{self, Link},
+    topology,
+};
 use hydra_stage::{Policy, TransportError};
 use std::{
     collections::HashMap,
@@ -74,7 +78,7 @@ impl Declarer {
     }
 
     async fn once(&self, queue: &str, policy: &Policy) -> Result<(), TransportError> {
-        let connection = self.link.connection().await.map_err(TransportError::Other)?;
+        let connection = self.link.connection().await.map_err(link::sorted)?;
         let channel = connection
             .create_channel()
             .await

@@ -2,8 +2,13 @@
 
 use crate::BrokerConfig;
 use anyhow::{Context, anyhow};
+use hydra_stage::TransportError;
 use lapin::{
-    Connection, ConnectionProperties, runtime::default_runtime, tcp::OwnedTLSConfig, uri::AMQPUri,
+    Connection, ConnectionProperties, Error, ErrorKind,
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+    runtime::default_runtime,
+    tcp::OwnedTLSConfig,
+    uri::AMQPUri,
 };
 use rand::RngExt;
 use std::{
@@ -19,6 +24,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// A connection that does not say good-bye in this time is dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A broker that let us in before may refuse us this often in a row, as one does whose users are
+/// kept elsewhere; then it is meant.
+const REFUSALS: u32 = 5;
+
+/// The broker was reached and does not let us in.
+#[derive(Debug, thiserror::Error)]
+#[error("it refuses the user, the password or the virtual host of broker.url")]
+struct Denied(#[source] Error);
+
+/// Sorts a failure of [`Link::connection`] by whether waiting can help.
+pub(crate) fn sorted(error: anyhow::Error) -> TransportError {
+    match error.downcast_ref::<Denied>() {
+        Some(_) => TransportError::Denied(error),
+        None => TransportError::Other(error),
+    }
+}
+
+/// Codes 403 and 530: AMQP 0-9-1, section 1.2.
+fn refuses_us(error: &Error) -> bool {
+    let ErrorKind::ProtocolError(protocol) = error.kind() else { return false };
+    matches!(
+        protocol.kind(),
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+    )
+}
+
 /// A connection to the broker for one purpose.
 pub(crate) struct Link {
     config: Arc<BrokerConfig>,
@@ -33,6 +65,10 @@ struct State {
     not_before: Option<Instant>,
     failures: u32,
     last_error: String,
+    /// There was a connection before.
+    let_in: bool,
+    /// In a row.
+    refusals: u32,
 }
 
 impl Link {
@@ -43,7 +79,8 @@ impl Link {
     /// The live connection, made now if there is none.
     ///
     /// # Errors
-    /// When the broker cannot be reached or refuses; the next try waits a little (full jitter).
+    /// When the broker cannot be reached or refuses, see [`sorted`]; the next try waits a little
+    /// (full jitter).
     pub(crate) async fn connection(&self) -> anyhow::Result<Arc<Connection>> {
         let mut state = self.state.lock().await;
         if let Some(connection) = &state.connection {
@@ -58,7 +95,8 @@ impl Link {
         match self.connect().await {
             Ok(connection) => {
                 info!(purpose = self.purpose, broker = self.config.address(), "connected");
-                *state = State { connection: Some(connection.clone()), ..State::default() };
+                let connected = Some(connection.clone());
+                *state = State { connection: connected, let_in: true, ..State::default() };
                 Ok(connection)
             }
             Err(error) => {
@@ -73,7 +111,10 @@ impl Link {
                 let ceiling = LONGEST_PAUSE.min(Duration::from_millis(50 << state.failures.min(6)));
                 let pause = ceiling.mul_f32(rand::rng().random_range(0.25..=1.0));
                 state.not_before = Some(Instant::now() + pause);
-                Err(error)
+                let denied = error.downcast_ref::<Denied>().is_some();
+                state.refusals = if denied { state.refusals + 1 } else { 0 };
+                let passing = denied && state.let_in && state.refusals < REFUSALS;
+                Err(if passing { anyhow!("{}", state.last_error) } else { error })
             }
         }
     }
@@ -122,8 +163,17 @@ impl Link {
         let connection = timeout(self.config.connect_timeout(), connecting)
             .await
             .map_err(|_| anyhow!("no answer within {} s", self.config.connect_timeout_s))
-            .and_then(|connected| connected.map_err(anyhow::Error::new))
-            .with_context(|| format!("broker {} cannot be reached", self.config.address()))?;
+            .and_then(|connected| {
+                connected.map_err(|error| match refuses_us(&error) {
+                    true => anyhow::Error::new(Denied(error)),
+                    false => anyhow::Error::new(error),
+                })
+            })
+            .map_err(|error| {
+                let denied = error.downcast_ref::<Denied>().is_some();
+                let how = if denied { "does not let us in" } else { "cannot be reached" };
+                error.context(format!("broker {} {how}", self.config.address()))
+            })?;
         Ok(Arc::new(connection))
     }
 }

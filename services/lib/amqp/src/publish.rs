@@ -129,7 +129,10 @@ impl Publisher {
         }
         match timeout_at(until, confirm(&lane.channel, parcel)).await {
             Ok(Ok(confirmation)) => {
-                self.park(lane);
+                // a channel that a full queue refused may stay refused after there is room again
+                if !matches!(confirmation, Confirmation::Nack(_)) {
+                    self.park(lane);
+                }
                 judge(confirmation, parcel)
             }
             Ok(Err(error)) => match topology::soft(&error) {

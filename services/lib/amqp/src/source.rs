@@ -1,6 +1,11 @@
 //! Consuming one queue; the session is rebuilt for as long as it takes.
 
-use crate::{BrokerConfig, declare::Declarer, link::Link, topology, wire};
+use crate::{
+    BrokerConfig,
+    declare::Declarer,
+    link::{self, Link},
+    topology, wire,
+};
 use anyhow::anyhow;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use hydra_stage::{Delivery, Health, Source, Ticket, TicketLost, TransportError};
@@ -37,6 +42,9 @@ pub(crate) struct AmqpSource {
     prefetch: u16,
     health: Health,
     session: Option<Session>,
+    /// The end of the session's consumer, or its error, that [`Source::try_next`] came upon:
+    /// lapin tells it once.
+    ended: Option<Option<Error>>,
     stopped: bool,
     /// Read while an acknowledgement leaves, written while consuming ends.
     settling: Arc<RwLock<()>>,
@@ -70,6 +78,7 @@ impl AmqpSource {
             prefetch,
             health,
             session: None,
+            ended: None,
             stopped: false,
             settling: Arc::default(),
             dropped,
@@ -86,13 +95,16 @@ impl AmqpSource {
                 self.rebuild().await?;
             }
             let Some(session) = self.session.as_mut() else { continue };
-            let next = tokio::select! {
-                biased;
-                Some(acker) = self.dropped.recv() => {
-                    requeue(&acker).await;
-                    continue;
-                }
-                next = session.consumer.next() => next,
+            let next = match self.ended.take() {
+                Some(ended) => ended.map(Err),
+                None => tokio::select! {
+                    biased;
+                    Some(acker) = self.dropped.recv() => {
+                        requeue(&acker).await;
+                        continue;
+                    }
+                    next = session.consumer.next() => next,
+                },
             };
             match next {
                 Some(Ok(delivery)) => return Ok(Some(self.hand_out(delivery))),
@@ -121,6 +133,7 @@ impl AmqpSource {
                 Ok(session) => {
                     info!(queue = self.queue, prefetch = self.prefetch, "consuming");
                     self.session = Some(session);
+                    self.ended = None;
                     self.health.well(COMPONENT);
                     return Ok(());
                 }
@@ -135,7 +148,7 @@ impl AmqpSource {
     }
 
     async fn build(&self) -> Result<Session, TransportError> {
-        let connection = self.link.connection().await.map_err(TransportError::Other)?;
+        let connection = self.link.connection().await.map_err(link::sorted)?;
         let building = timeout(self.config.connect_timeout(), self.subscribe(&connection));
         match building.await {
             Ok(Ok(session)) => Ok(session),
@@ -193,10 +206,19 @@ impl Source for AmqpSource {
 
     fn try_next(&mut self) -> Option<Delivery> {
         let session = self.session.as_mut()?;
-        match session.consumer.next().now_or_never() {
-            Some(Some(Ok(delivery))) => Some(self.hand_out(delivery)),
-            // an error or the end shows again at the next call of `next`
-            _ => None,
+        if self.ended.is_some() {
+            return None;
+        }
+        match session.consumer.next().now_or_never()? {
+            Some(Ok(delivery)) => Some(self.hand_out(delivery)),
+            Some(Err(error)) => {
+                self.ended = Some(Some(error));
+                None
+            }
+            None => {
+                self.ended = Some(None);
+                None
+            }
         }
     }
 

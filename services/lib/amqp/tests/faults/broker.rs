@@ -1,0 +1,133 @@
+//! The broker itself: restarted, killed, in alarm. Each test has a node of its own.
+
+use crate::line::{Line, policy, transport};
+use hydra_stage::{
+    Destination, Health, PublishError, Transport,
+    suite::{self, Bench},
+};
+use hydra_testkit::{RabbitNode, eventually, eventually_within};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+const QUEUES: [&str; 3] = ["probe", "sink", "probe.dead"];
+
+async fn start() -> (RabbitNode, Arc<Line>, Bench) {
+    let node = RabbitNode::start().await;
+    let line = Arc::new(Line::open(&node.url).await);
+    let bench = Bench::start(transport(&node.url), policy()).await;
+    node.queues_on_disk(&QUEUES).await;
+    (node, line, bench)
+}
+
+/// Sends in the background, so that the fault finds publishes and confirms under way.
+fn sending(line: &Arc<Line>, count: usize) -> tokio::task::JoinHandle<()> {
+    let line = line.clone();
+    tokio::spawn(async move { line.send("pass", count).await })
+}
+
+async fn ends_well(line: &Line, bench: Bench) {
+    let begun = Instant::now();
+    eventually_within(Duration::from_secs(60), "ready again", async || {
+        bench.health.report().is_ready()
+    })
+    .await;
+    println!("ready {:?} after the broker", begun.elapsed());
+    assert_eq!(line.settle().await.dead, 0);
+    bench.end().await;
+}
+
+/// F07: the broker stops and starts inside its node, as in an upgrade.
+#[tokio::test(flavor = "multi_thread")]
+async fn f07_broker_restart() {
+    let (node, line, bench) = start().await;
+    let sender = sending(&line, 800);
+    eventually("it flows", async || line.sink().await > 50).await;
+    node.stop_app().await.unwrap();
+    eventually("not ready", async || !bench.health.report().is_ready()).await;
+    node.start_app().await.unwrap();
+    sender.await.unwrap();
+    ends_well(&line, bench).await;
+}
+
+/// F08: the node dies while messages are being confirmed. What was confirmed is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn f08_broker_kill9() {
+    let (mut node, line, bench) = start().await;
+    let sender = sending(&line, 800);
+    for death in 1..=2 {
+        eventually("it flows", async || line.sink().await > death * 60).await;
+        node.kill9();
+        eventually("not ready", async || !bench.health.report().is_ready()).await;
+        node.restart().await;
+        eventually_within(Duration::from_secs(60), "ready again", async || {
+            bench.health.report().is_ready()
+        })
+        .await;
+    }
+    sender.await.unwrap();
+    ends_well(&line, bench).await;
+}
+
+/// F14: in alarm the broker takes no messages. Acknowledgements still reach it, publishers wait
+/// no longer than their deadline and say so, and all goes on when the alarm ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn f14_memory_alarm_and_disk_alarm() {
+    let (node, line, bench) = start().await;
+    for alarm in ["memory", "disk"] {
+        let set = async |on| match alarm {
+            "memory" => {
+                node.memory_alarm(on).await.unwrap();
+            }
+            _ => {
+                let limit = if on { "900000GB" } else { "50MB" };
+                node.ctl(&["set_disk_free_limit", limit]).await.unwrap();
+            }
+        };
+        let consumer = transport(&node.url);
+        consumer.declare("idle", &policy()).await.unwrap();
+        for n in 0..3 {
+            let message = suite::text(&n.to_string());
+            // by the process that consumes, as a stage does
+            consumer.publish(Destination::Queue("idle".into()), message).await.unwrap();
+        }
+        let mut source = consumer.consume("idle", 1, Health::new()).await.unwrap();
+        let held = source.next().await.unwrap().unwrap();
+        // results that are ready when the alarm is on
+        bench.seen.away.store(true, Ordering::SeqCst);
+        line.send("pass", 60).await;
+        eventually("work is in hand", async || line.waiting().await < 60).await;
+        set(true).await;
+        bench.seen.away.store(false, Ordering::SeqCst);
+        eventually(&format!("{alarm}: the worker says so"), async || {
+            let report = bench.health.report();
+            let told = report.components.get("publish").cloned().flatten();
+            told.is_some_and(|text| text.contains("alarm") || text.contains("no confirm"))
+        })
+        .await;
+        // with a prefetch of one the next delivery comes only if the acknowledgement arrived
+        let begun = Instant::now();
+        held.ticket.ack().await.unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(5), source.next()).await;
+        next.expect("acknowledgements go on").unwrap().unwrap().ticket.ack().await.unwrap();
+        println!("{alarm}: acknowledged within {:?}", begun.elapsed());
+        let begun = Instant::now();
+        let message = suite::text("in alarm");
+        let refused = line.producer.publish(Destination::Queue("idle".into()), message).await;
+        assert!(
+            matches!(refused, Err(PublishError::Refused(_) | PublishError::Deadline { .. })),
+            "{refused:?}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(5), "the deadline holds");
+        set(false).await;
+        source.stop().await;
+        source.close().await;
+        consumer.close().await;
+        eventually_within(Duration::from_secs(60), "ready again", async || {
+            bench.health.report().is_ready()
+        })
+        .await;
+    }
+    ends_well(&line, bench).await;
+}
