@@ -49,6 +49,29 @@ impl DatabaseConfig {
         Self { url: url.into(), ..Self::default() }
     }
 
+    /// The first field that means nothing, and why.
+    ///
+    /// # Errors
+    /// The field's name within the section, and what is wrong with it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let url = self.backend().and_then(|backend| self.driver_url(backend));
+        url.map_err(|error| match error {
+            StoreError::InvalidUrl(why) => ("url", why.to_owned()),
+            other => ("url", other.to_string()),
+        })?;
+        for (field, value, least, most) in [
+            ("max_connections", u64::from(self.max_connections), 1, 1_000),
+            ("acquire_timeout_s", self.acquire_timeout_s, 1, 5),
+            ("work_timeout_s", self.work_timeout_s, 1, 3_600),
+            ("statement_timeout_s", self.statement_timeout_s, 0, 3_600),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err((field, format!("{value} is not from {least} to {most}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Which engine the URL names.
     ///
     /// # Errors

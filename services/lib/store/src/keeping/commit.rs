@@ -174,12 +174,15 @@ impl<'a> Commit<'a> {
     fn what_is_new(&self, new: &NewImage, known: &Known) -> Vec<prediction::Model> {
         let said = known.predictions.get(&new.image.id).map(Vec::as_slice).unwrap_or_default();
         let mut judged = said.iter().any(|(_, role)| *role == ROLE_ACTIVE);
+        let drawn_us = known.images.get(&new.image.id).map(|row| row.taken_us);
         let mut fresh = Vec::with_capacity(new.predictions.len());
         for prediction in &new.predictions {
             if said.iter().any(|(model_id, _)| *model_id == prediction.model_id) {
                 continue;
             }
             let mut prediction = prediction.clone();
+            // a repetition may name another time; the image has one
+            prediction.taken_us = drawn_us.unwrap_or(prediction.taken_us);
             if prediction.role == ROLE_ACTIVE && judged {
                 prediction.role = ROLE_CANDIDATE;
                 prediction.kind = Kind::Neutral as i16;

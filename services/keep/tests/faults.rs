@@ -1,0 +1,230 @@
+//! Keep under its runner on a MariaDB that dies, fills up, refuses or drags.
+#![allow(clippy::unwrap_used)]
+
+mod plots;
+
+use hydra_keep::{Keep, KeepIn};
+use hydra_stage::{
+    Destination, Done, Failure, Health, MemoryTransport, Outgoing, Policy, Runner, Stage, Transport,
+};
+use hydra_store::{Database, DatabaseConfig, entity::image};
+use hydra_testkit::{MariaDbNode, Proxy, eventually, eventually_within};
+use plots::*;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Keep, with a look at how it is called.
+struct Watched {
+    keep: Keep,
+    batch: usize,
+    seen: Seen,
+}
+
+#[derive(Clone, Default)]
+struct Seen {
+    calls: Arc<AtomicUsize>,
+}
+
+impl Stage for Watched {
+    const NAME: &'static str = "keep";
+    type In = KeepIn;
+
+    fn policy(&self) -> Policy {
+        Policy { batch: self.batch, ..self.keep.policy() }
+    }
+
+    async fn handle(&self, batch: Vec<KeepIn>) -> Vec<Result<Done, Failure>> {
+        self.seen.calls.fetch_add(1, Ordering::SeqCst);
+        let results = self.keep.handle(batch).await;
+        if let Some(failure) = results.iter().find_map(|result| result.as_ref().err()) {
+            let kind = if matches!(failure, Failure::Unavailable(_)) { "held" } else { "failed" };
+            println!("{kind}: {}", failure.chain());
+        }
+        results
+    }
+}
+
+/// A keep that runs, and what it is asked to write.
+struct Running {
+    transport: Arc<MemoryTransport>,
+    health: Health,
+    stop: CancellationToken,
+    seen: Seen,
+    runner: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(db: Database, batch: usize) -> Self {
+        let transport = Arc::new(MemoryTransport::default());
+        let (health, stop, seen) = (Health::new(), CancellationToken::new(), Seen::default());
+        let stage = Watched { keep: Keep::new(db), batch, seen: seen.clone() };
+        transport.declare("keep", &stage.policy()).await.unwrap();
+        let running = Runner::new(stage, transport.clone(), health.clone()).run(stop.clone());
+        let runner = tokio::spawn(async move { running.await.unwrap() });
+        Self { transport, health, stop, seen, runner }
+    }
+
+    async fn send(&self, plots: &[Plot]) {
+        for plot in plots {
+            let cause = plot.id().to_string();
+            let (queue, message) = Outgoing::of(&plot.event()).caused_by(&cause, 0);
+            self.transport.publish(Destination::Queue(queue.into()), message).await.unwrap();
+        }
+    }
+
+    async fn waiting(&self) -> u64 {
+        self.transport.depth("keep").await.unwrap().ready
+    }
+
+    /// Stops it and asserts that nothing was given up.
+    async fn end(mut self) {
+        self.stop.cancel();
+        (&mut self.runner).await.unwrap();
+        assert_eq!(self.waiting().await, 0);
+        assert!(self.transport.dead("keep").is_empty(), "nothing was given up");
+    }
+}
+
+async fn open(url: &str) -> Database {
+    let config = DatabaseConfig { acquire_timeout_s: 1, ..DatabaseConfig::at(url) };
+    Database::connect(&config).await.unwrap()
+}
+
+fn plots(count: u32) -> Vec<Plot> {
+    let cycle: [&[Says]; 6] = [&[GOOD], &[BAD], &[BAD], &[UNSURE], &[GOOD], &[]];
+    (0..count).map(|n| Plot::new("CDC", n, cycle[n as usize % cycle.len()])).collect()
+}
+
+fn count(node: &MariaDbNode) -> usize {
+    node.sql("select count(*) from image").ok().and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// Rows and sums in one statement, so of one moment.
+fn whole(node: &MariaDbNode) {
+    let sql = "select (select count(*) from image), (select coalesce(sum(images), 0) from run), \
+               (select coalesce(sum(images), 0) from run_outcome), \
+               (select coalesce(sum(images), 0) from daily), \
+               (select count(distinct image_id) from prediction), \
+               (select count(*) from image where no_verdict_reason is null)";
+    let found = node.sql(sql).unwrap();
+    let numbers: Vec<u64> = found.split('\t').map(|n| n.parse().unwrap()).collect();
+    assert!(numbers[..4].iter().all(|n| *n == numbers[0]), "half a batch: {found}");
+    assert_eq!(numbers[4], numbers[5], "half a batch: {found}");
+}
+
+/// F24: the database dies while batches are committed; each is there as a whole or not at all,
+/// and in the end each is there once.
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_db_kill9_leaves_no_half_batch_and_loses_none() {
+    let mut node = MariaDbNode::start(&[]).await;
+    let db = open(&node.url).await;
+    db.migrate().await.unwrap();
+    let keep = Running::start(db.clone(), 20).await;
+    let plots = plots(3_000);
+    keep.send(&plots).await;
+    for death in 1..=3 {
+        eventually("it writes", async || count(&node) >= death * 300).await;
+        node.kill9();
+        eventually("it says that it cannot work", async || !keep.health.report().is_ready()).await;
+        node.restart().await;
+        whole(&node);
+    }
+    eventually_within(PATIENCE, "all is written", async || count(&node) == plots.len()).await;
+    eventually("it is well again", async || keep.health.report().is_ready()).await;
+    whole(&node);
+    keep.end().await;
+    assert_sums_agree(&db).await;
+}
+
+/// F27: a database that takes nothing stops keep; it holds what it has, does not spin, and goes
+/// on when the database does.
+#[tokio::test(flavor = "multi_thread")]
+async fn f27_db_full_or_read_only_pauses_keep() {
+    let node = MariaDbNode::start(&[
+        "--innodb-file-per-table=0",
+        "--innodb-data-file-path=ibdata1:12M:autoextend:max:48M",
+    ])
+    .await;
+    let owner = open(&node.url).await;
+    owner.migrate().await.unwrap();
+    owner.close().await;
+    // root is above some of these limits
+    node.sql("create user h@127.0.0.1 identified by 'h'").unwrap();
+    node.sql("grant all on hydra.* to h@127.0.0.1").unwrap();
+    let db = open(&format!("mysql://h:h@{}/hydra", node.address)).await;
+    let keep = Running::start(db.clone(), 50).await;
+    let plots = plots(600);
+    let paused = async |name: &str| {
+        eventually(&format!("{name}: not ready"), async || !keep.health.report().is_ready()).await;
+        let before = keep.seen.calls.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let calls = keep.seen.calls.load(Ordering::SeqCst) - before;
+        assert!(calls <= 12, "{name}: {calls} tries in two seconds are a spin");
+        let reason = keep.health.report().components["keep"].clone().unwrap();
+        println!("{name}: {reason}");
+        reason
+    };
+
+    node.sql("set global read_only = 1").unwrap();
+    keep.send(&plots[..300]).await;
+    assert!(paused("read-only").await.contains("read-only"));
+    assert_eq!(count(&node), 0);
+    node.sql("set global read_only = 0").unwrap();
+    eventually("written", async || count(&node) == 300).await;
+
+    node.sql("create table filler (text longblob)").unwrap();
+    for size in [4_000_000, 200_000, 20_000, 4_000, 500] {
+        let fill = format!("insert into filler values (repeat('x', {size}))");
+        while node.sql(&fill).is_ok() {}
+    }
+    keep.send(&plots[300..]).await;
+    assert!(paused("full").await.contains("full"));
+    whole(&node);
+    node.sql("drop table filler").unwrap();
+    eventually_within(PATIENCE, "written", async || count(&node) == 600).await;
+    eventually("it is well again", async || keep.health.report().is_ready()).await;
+    whole(&node);
+    keep.end().await;
+}
+
+/// Several keeps take from one queue while the connection to the database is cut again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn f25_connections_that_break_under_two_keeps_lose_and_double_nothing() {
+    let node = MariaDbNode::start(&[]).await;
+    let proxy = Proxy::start(&node.address).await;
+    open(&node.url).await.migrate().await.unwrap();
+    let through = format!("mysql://root@{}/hydra", proxy.address);
+    let keeps = [
+        Running::start(open(&through).await, 10).await,
+        Running::start(open(&through).await, 10).await,
+    ];
+    let plots = plots(600);
+    // both get all of it: whatever one of them commits, the other one repeats
+    for keep in &keeps {
+        keep.send(&plots).await;
+    }
+    for cut in 1..=12 {
+        eventually("they write", async || count(&node) >= (cut * 40).min(plots.len())).await;
+        proxy.cut();
+    }
+    eventually_within(PATIENCE, "all is written", async || count(&node) == plots.len()).await;
+    for keep in &keeps {
+        eventually_within(PATIENCE, "emptied", async || keep.waiting().await == 0).await;
+    }
+    whole(&node);
+    for keep in keeps {
+        keep.end().await;
+    }
+    let db = open(&node.url).await;
+    assert_sums_agree(&db).await;
+    assert_eq!(rows::<image::Entity>(&db).await.len(), plots.len());
+}
