@@ -114,6 +114,12 @@ impl Shutdown {
     }
 }
 
+/// A file that is named must be there; an empty name is none.
+fn missing(key: &'static str, path: &Path) -> (&'static str, bool, String) {
+    let broken = !path.as_os_str().is_empty() && !path.is_file();
+    (key, broken, format!("{} is not a file", path.display()))
+}
+
 impl Config {
     /// Defaults, file, environment.
     ///
@@ -122,7 +128,46 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let found = Path::new(FILE);
         let file = file.or_else(|| found.is_file().then_some(found));
-        hydra_boot::load(DEFAULTS, file)
+        let config: Self = hydra_boot::load(DEFAULTS, file)?;
+        config.check().map_err(|(key, problem)| hydra_boot::mistake(&key, problem, file))?;
+        Ok(config)
+    }
+
+    /// What types alone do not say. Everything is looked at before anything is touched.
+    fn check(&self) -> Result<(), (String, String)> {
+        let in_section = |section: &'static str| {
+            move |(field, problem): (&str, String)| (format!("{section}.{field}"), problem)
+        };
+        self.database.check().map_err(in_section("database"))?;
+        self.telemetry.check().map_err(in_section("telemetry"))?;
+        self.blobs.check().map_err(|error| ("blobs.url".to_owned(), error.to_string()))?;
+        let grace_s = self.shutdown.grace_s;
+        let rules = [
+            ("hall.name", self.hall.name.trim().is_empty(), "is empty".to_owned()),
+            ("work.threads", self.work.threads > 1_024, "is more than 1024".to_owned()),
+            ("shutdown.grace_s", !(1..=3_600).contains(&grace_s), "is not from 1 to 3600".into()),
+            missing("onnx.library", &self.onnx.library),
+            missing("broker.ca_file", self.broker.ca_file.as_deref().unwrap_or(Path::new(""))),
+        ];
+        for (key, broken, problem) in rules {
+            if broken {
+                return Err((key.to_owned(), problem));
+            }
+        }
+        for folder in &self.ingest.folders {
+            if folder.path.as_os_str().is_empty() {
+                return Err(("ingest.folders".to_owned(), "a folder has an empty path".to_owned()));
+            }
+            if self.ingest.folders.iter().filter(|other| other.path == folder.path).count() > 1 {
+                let problem = format!("{} is there twice", folder.path.display());
+                return Err(("ingest.folders".to_owned(), problem));
+            }
+            if folder.rescan_s == 0 {
+                let problem = format!("{}: rescan_s is 0", folder.path.display());
+                return Err(("ingest.folders".to_owned(), problem));
+            }
+        }
+        Ok(())
     }
 }
 

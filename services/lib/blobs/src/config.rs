@@ -27,6 +27,14 @@ pub(crate) enum Place {
 }
 
 impl BlobsConfig {
+    /// Whether the address means anything.
+    ///
+    /// # Errors
+    /// [`BlobError::InvalidUrl`].
+    pub fn check(&self) -> Result<(), BlobError> {
+        self.place().map(drop)
+    }
+
     /// What the address means.
     pub(crate) fn place(&self) -> Result<Place, BlobError> {
         let invalid = |why| BlobError::InvalidUrl { url: self.url.clone(), why };

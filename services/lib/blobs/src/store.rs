@@ -103,7 +103,10 @@ impl Blobs {
         // Written again even where it exists: another writer's file may not be durable yet,
         // and a damaged one is mended.
         let put = self.store.put(&keys::blob(hash), bytes.into()).await;
-        put.map(|_| ()).map_err(|error| BlobError::away("write", error))
+        put.map_err(|error| BlobError::away("write", error))?;
+        // Where the disk is not mounted, its folder was made anew just now: what lies there is
+        // out of sight as soon as the disk is back.
+        self.is_there().await
     }
 
     /// Reads a blob and checks that it is what was put.

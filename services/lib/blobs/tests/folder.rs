@@ -245,3 +245,18 @@ async fn a_read_only_disk_is_a_passing_trouble_that_names_permission() {
     let empty = SmallDisk::mount("size=1m,ro");
     assert_eq!(away(open(empty.0.path()).await), Away::Denied);
 }
+
+/// A disk that is not mounted: its folder would be made anew, and hidden when the disk is back.
+#[tokio::test]
+async fn what_is_put_where_the_store_has_vanished_is_not_stored() {
+    let (folder, blobs) = fresh().await;
+    let here = folder.path().join("disk");
+    let store = open(&here).await.unwrap();
+    fs::rename(&here, folder.path().join("elsewhere")).unwrap();
+    assert_eq!(away(store.put(Bytes::from_static(b"plot")).await), Away::Absent);
+    fs::remove_dir_all(&here).unwrap();
+    fs::rename(folder.path().join("elsewhere"), &here).unwrap();
+    let hash = store.put(Bytes::from_static(b"plot")).await.unwrap();
+    assert!(store.exists(&hash).await.unwrap());
+    drop(blobs);
+}

@@ -12,6 +12,9 @@ use std::path::Path;
 /// double underscore belong to others (`HYDRA_PORT`, set by Kubernetes for a service `hydra`).
 pub const PREFIX: &str = "HYDRA_";
 
+/// The place of a value that nobody set.
+const BUILT_IN: &str = "built-in defaults";
+
 /// One mistake in the configuration, in one line: what, where, and in which file or variable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem} ({place})")]
@@ -72,6 +75,26 @@ fn refuse_slips(
     Ok(())
 }
 
+/// A mistake that shows only when the whole configuration is looked at: `key` as in the file, e.g.
+/// `database.url`.
+pub fn mistake(key: &str, problem: impl Into<String>, file: Option<&Path>) -> ConfigError {
+    let variable = variable_of(key);
+    let in_file = file.filter(|path| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        Figment::from(Toml::string(&text)).contains(key)
+    });
+    let place = match (std::env::var_os(&variable), in_file) {
+        (Some(_), _) => variable,
+        (None, Some(path)) => path.display().to_string(),
+        (None, None) => BUILT_IN.to_owned(),
+    };
+    ConfigError { key: key.to_owned(), problem: problem.into().replace('\n', " "), place }
+}
+
+fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
+}
+
 fn explain(error: &Error, file: Option<&Path>) -> ConfigError {
     let mut key = error.path.join(".");
     if let Kind::UnknownField(field, _) = &error.kind {
@@ -80,16 +103,25 @@ fn explain(error: &Error, file: Option<&Path>) -> ConfigError {
             key = if key.is_empty() { field.clone() } else { format!("{key}.{field}") };
         }
     }
+    let mut problem = error.kind.to_string().replace('\n', " ");
+    // a section that checks itself begins with the field: `heartbeat_s: 1 is not from 2 to 600`
+    if let Kind::Message(text) = &error.kind
+        && let Some((field, rest)) = text.split_once(": ")
+        && field.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        && !key.ends_with(field)
+    {
+        key = format!("{key}.{field}");
+        problem = rest.replace('\n', " ");
+    }
     let from_env = error.metadata.as_ref().is_some_and(|m| m.name.contains("environment"));
-    let variable = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
+    let variable = variable_of(&key);
     let place = if from_env || std::env::var_os(&variable).is_some() {
         variable
     } else if let (None, Some(path)) = (syntax_place(error), file) {
         path.display().to_string()
     } else {
-        syntax_place(error).unwrap_or_else(|| "built-in defaults".to_owned())
+        syntax_place(error).unwrap_or_else(|| BUILT_IN.to_owned())
     };
-    let problem = error.kind.to_string().replace('\n', " ");
     ConfigError {
         key: if key.is_empty() { "configuration".to_owned() } else { key },
         problem,

@@ -10,7 +10,7 @@ mod pages;
 mod shutdown;
 mod telemetry;
 
-pub use config::{ConfigError, load};
+pub use config::{ConfigError, load, mistake};
 pub use pages::{metrics_buckets, serve_pages};
 pub use shutdown::{finish, stop_on_signal};
 pub use telemetry::{LogFormat, Telemetry, TelemetryConfig, TelemetryError};

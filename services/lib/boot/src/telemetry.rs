@@ -53,6 +53,25 @@ pub enum TelemetryError {
     Twice,
 }
 
+impl TelemetryConfig {
+    /// The first field that means nothing, and why.
+    ///
+    /// # Errors
+    /// The field's name within the section, and what is wrong with it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        EnvFilter::try_new(&self.log).map_err(|error| ("log", error.to_string()))?;
+        let schemes = ["http://", "https://"];
+        let host = schemes.iter().find_map(|scheme| self.otlp_endpoint.strip_prefix(scheme));
+        if !self.otlp_endpoint.is_empty() && host.is_none_or(str::is_empty) {
+            return Err(("otlp_endpoint", "is neither empty nor http://host:port".to_owned()));
+        }
+        if !(0.0..=1.0).contains(&self.trace_fraction) {
+            return Err(("trace_fraction", format!("{} is not from 0 to 1", self.trace_fraction)));
+        }
+        Ok(())
+    }
+}
+
 /// Keeps the exporter alive; [`Telemetry::finish`] flushes it within two seconds.
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
