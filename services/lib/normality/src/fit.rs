@@ -98,14 +98,14 @@ pub fn fit_normality(
         .map(|(index, image)| look.planes(image).map_err(|e| e.of_image(index)))
         .collect::<Result<_, _>>()?;
     let folds = folds(runs);
-    let first = fit_on(&planes, &folds, &look, settings, &vec![true; planes.len()]);
+    let first = fit_on(&planes, &folds, runs, &look, settings, &vec![true; planes.len()]);
     // A few wrong labels must not make faults normal: the model is made again without the
     // strangest of the Goods, which still count in the distribution of scores.
     let mut order: Vec<usize> = (0..planes.len()).collect();
     order.sort_by(|a, b| first.scores[*b].total_cmp(&first.scores[*a]));
     let mut kept = vec![true; planes.len()];
     order.iter().take(planes.len() / 50).for_each(|i| kept[*i] = false);
-    Ok(fit_on(&planes, &folds, &look, settings, &kept).model)
+    Ok(fit_on(&planes, &folds, runs, &look, settings, &kept).model)
 }
 
 impl NormalityError {
@@ -139,6 +139,7 @@ struct Fitted {
 fn fit_on(
     planes: &[Vec<f32>],
     folds: &[usize],
+    runs: &[u32],
     look: &Look,
     settings: &NormalitySettings,
     kept: &[bool],
@@ -188,6 +189,7 @@ fn fit_on(
         largest.iter_mut().zip(raw).for_each(|(l, r)| *l = l.max(score.standardised(*r)));
     }
     let (centre, width) = upper_spread(&mut largest.clone());
+    let width = width * caution(runs);
     model.total = LogNormal { centre, width };
     let scores = largest.iter().map(|l| (l - centre) / width).collect();
     Fitted { model, scores }
@@ -265,6 +267,16 @@ fn spread_of_coefficients(
         squares.iter_mut().zip(coefficients).for_each(|(s, c)| *s += f64::from(*c).powi(2));
     }
     squares.iter().map(|s| ((s / count.max(1) as f64).sqrt() as f32).max(1e-4)).collect()
+}
+
+/// How much wider the scores of unseen Goods are taken to be than those at hand. Plots of a run
+/// are alike, so that the spread is known as well as from so many runs, not plots: without this,
+/// one plot in forty was called novel where one in a hundred was asked for (hall of seed 1).
+fn caution(runs: &[u32]) -> f64 {
+    /// In standard errors of a spread.
+    const CAUTION: f64 = 1.3;
+    let distinct: std::collections::BTreeSet<u32> = runs.iter().copied().collect();
+    1.0 + CAUTION / (distinct.len() as f64).sqrt()
 }
 
 /// What one scale looks at.
@@ -361,7 +373,7 @@ pub(super) fn log_normal(scores: &[f64]) -> LogNormal {
 
 /// Median, and the spread of the upper half from its quantiles: a wrong label at the very top
 /// moves neither.
-fn upper_spread(values: &mut [f64]) -> (f64, f64) {
+pub(super) fn upper_spread(values: &mut [f64]) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     let quantile = |q: f64| {
         let at = q * (values.len() - 1) as f64;

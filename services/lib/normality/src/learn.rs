@@ -1,12 +1,17 @@
 //! A few Goods of new conditions -> the model that takes them for normal.
 
-use super::{NormalityError, NormalityModel, fit::log_normal};
+use super::{
+    NormalityError, NormalityModel,
+    fit::{log_normal, upper_spread},
+};
 use rayon::prelude::*;
 
 /// Goods of the new conditions that are asked for.
 pub const CONFIRMED_GOODS: usize = 20;
 /// Share of the common residual's square that must be more than noise.
 const LEAST_SIGNAL: f32 = 0.05;
+/// Parts that are left out in turn.
+const PARTS: usize = 4;
 /// A variance of twenty values is more than this many times its true value once in fifty times.
 const MUCH_MORE: f32 = 1.7;
 
@@ -29,15 +34,37 @@ impl NormalityModel {
             .enumerate()
             .map(|(index, image)| self.look.planes(image).map_err(|e| e.of_image(index)))
             .collect::<Result<_, _>>()?;
-        let mut model = self.clone();
-        model.widen(&images);
-        model.shift(&images);
-        model.loosen(&images);
+        let all: Vec<&Vec<f32>> = images.iter().collect();
+        let mut model = self.learnt(&all);
+        // each part judged by what was learnt from the others
+        let mut scores: Vec<f64> = (0..PARTS)
+            .into_par_iter()
+            .flat_map(|part| {
+                let of = |inside: bool| -> Vec<&Vec<f32>> {
+                    let mine =
+                        images.iter().enumerate().filter(|(i, _)| (i % PARTS == part) == inside);
+                    mine.map(|(_, image)| image).collect()
+                };
+                let others = self.learnt(&of(false));
+                of(true).iter().map(|image| others.score(image)).collect::<Vec<_>>()
+            })
+            .collect();
+        let (centre, width) = upper_spread(&mut scores);
+        model.total.centre += centre.max(0.0) * model.total.width;
+        model.total.width *= width.max(1.0);
         Ok(model)
     }
 
+    fn learnt(&self, images: &[&Vec<f32>]) -> Self {
+        let mut model = self.clone();
+        model.widen(images);
+        model.shift(images);
+        model.loosen(images);
+        model
+    }
+
     /// The known ways of differing may go as far as they went in these Goods.
-    fn widen(&mut self, images: &[Vec<f32>]) {
+    fn widen(&mut self, images: &[&Vec<f32>]) {
         let coefficients: Vec<Vec<f32>> =
             images.par_iter().map(|image| self.residual(image).1).collect();
         for (index, spread) in self.spread.iter_mut().enumerate() {
@@ -49,7 +76,7 @@ impl NormalityModel {
     /// Where these Goods vary much more than Goods did, so may others: what is left of the new
     /// component, whose strength is known but roughly, would stand out from paper that never
     /// varied.
-    fn loosen(&mut self, images: &[Vec<f32>]) {
+    fn loosen(&mut self, images: &[&Vec<f32>]) {
         let grid = self.look.grid();
         let residuals: Vec<Vec<f32>> =
             images.par_iter().map(|image| self.residual(image).0).collect();
@@ -69,7 +96,7 @@ impl NormalityModel {
     }
 
     /// Their common residual becomes a component, unless it is no more than the noise of so few.
-    fn shift(&mut self, images: &[Vec<f32>]) {
+    fn shift(&mut self, images: &[&Vec<f32>]) {
         let count = images.len() as f32;
         let residuals: Vec<Vec<f32>> =
             images.par_iter().map(|image| self.residual(image).0).collect();

@@ -115,15 +115,11 @@ impl NormalityModel {
     pub fn judge(&self, pixels: &[u8]) -> Result<Judgement, NormalityError> {
         let image = self.look.planes(pixels)?;
         let (residual, features) = self.residual(&image);
-        let mut largest = self.shape_standardised(&features).unwrap_or(f64::NEG_INFINITY);
         let Grid { rows, columns } = self.map_size();
         let mut map = vec![0.0f32; rows * columns];
-        for scale in &self.scales {
-            let deviations = scale.deviations(&residual, self.look.grid());
-            largest = largest.max(scale.score.standardised(scale.raw_score(&deviations)));
-            self.draw(&mut map, scale, &deviations);
-        }
-        let score = (largest - self.total.centre) / self.total.width;
+        let score = self.scored(&residual, &features, |scale, deviations| {
+            self.draw(&mut map, scale, deviations);
+        });
         let p_value = upper_tail(score);
         Ok(Judgement {
             score,
@@ -134,6 +130,28 @@ impl NormalityModel {
             map_height: rows,
             features,
         })
+    }
+
+    /// Standard deviations of these planes above the usual deviation of a Good.
+    pub(crate) fn score(&self, image: &[f32]) -> f64 {
+        let (residual, features) = self.residual(image);
+        self.scored(&residual, &features, |_, _| {})
+    }
+
+    /// The score; every scale's deviations are shown to `visit`.
+    fn scored(
+        &self,
+        residual: &[f32],
+        features: &[f32],
+        mut visit: impl FnMut(&Scale, &[f32]),
+    ) -> f64 {
+        let mut largest = self.shape_standardised(features).unwrap_or(f64::NEG_INFINITY);
+        for scale in &self.scales {
+            let deviations = scale.deviations(residual, self.look.grid());
+            largest = largest.max(scale.score.standardised(scale.raw_score(&deviations)));
+            visit(scale, &deviations);
+        }
+        (largest - self.total.centre) / self.total.width
     }
 
     /// What is left of an image beside mean and components, and the components' coefficients.

@@ -3,6 +3,8 @@
 
 use hydra_model::{
     Output, Runtime, RuntimeConfig, Session, Stopper, Tensor,
+    import::{ImportRequest, Source, import},
+    manifest::{Method, Normalisation, Novelty, NoveltyKind, ScoreKind},
     scan::{Limits, scan},
 };
 use hydra_normality::{NormalityError, NormalityModel, NormalitySettings, PIXELS, fit_normality};
@@ -197,6 +199,25 @@ fn new_conditions_are_learnt_from_twenty_goods_and_faults_stay_faults() {
     let before = (1000..1100).filter(|s| learnt.judge(&plot(*s, 0)).unwrap().novel()).count();
     assert!(before <= 5, "the old conditions are still normal: {before}");
     assert!(model.learn(&goods[..4]).is_err());
+}
+
+#[test]
+fn the_library_takes_the_file_with_its_map_and_its_p_value() {
+    let runtime = Runtime::load(&RuntimeConfig::default()).unwrap();
+    let labels = ["Good", "Bad"].map(|label| label.parse().unwrap()).to_vec();
+    let novelty = Novelty { output: "p_value".into(), kind: NoveltyKind::PValue, threshold: 0.01 };
+    let request = ImportRequest {
+        normalisation: Normalisation::inside(),
+        scores: Some("probabilities".into()),
+        score_kind: Some(ScoreKind::Softmax),
+        map: Some(("cam".into(), Method::Model)),
+        novelty: Some(novelty.clone()),
+        ..ImportRequest::new(labels, "2026-11-25T00:00:00Z")
+    };
+    let onnx = fitted().to_onnx(&[]);
+    let bundle = import(Source::Network(&onnx), &request, &runtime).unwrap().bundle;
+    assert_eq!(bundle.manifest.novelty, Some(novelty));
+    assert_eq!(bundle.manifest.explain.method(), Some(Method::Model));
 }
 
 #[test]
