@@ -1,7 +1,7 @@
 //! What the normality model finds in the simulated hall, and how often it is wrong.
 //!
 //!     cargo run --release -p hydra-normality --example normality_figures -- \
-//!         [--seeds 1,2,3] [--plot NAME]... [--goods 100] [--json FILE] [--quick] [--stuck]
+//!         [--seeds 1,2,3] [--plot NAME]... [--goods 100] [--json FILE] [--quick]
 //!
 //! Every model is made from Goods alone, and its threshold too; the simulator's truth is asked
 //! only to count. Runs are divided: even ones give the Goods, odd ones of the same time the test
@@ -9,7 +9,6 @@
 
 mod measure;
 mod plots;
-mod stuck;
 mod table;
 
 use anyhow::{Context, Result};
@@ -26,18 +25,11 @@ pub struct Wanted {
     /// A third of the plots, for a first look.
     pub quick: bool,
     json: Option<PathBuf>,
-    stuck: bool,
 }
 
 fn wanted() -> Result<Wanted> {
-    let mut wanted = Wanted {
-        seeds: vec![1, 2, 3],
-        plots: Vec::new(),
-        goods: 100,
-        quick: false,
-        json: None,
-        stuck: false,
-    };
+    let mut wanted =
+        Wanted { seeds: vec![1, 2, 3], plots: Vec::new(), goods: 100, quick: false, json: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
@@ -50,7 +42,6 @@ fn wanted() -> Result<Wanted> {
             "--goods" => wanted.goods = value()?.parse().context("--goods")?,
             "--json" => wanted.json = Some(value()?.into()),
             "--quick" => wanted.quick = true,
-            "--stuck" => wanted.stuck = true,
             other => anyhow::bail!("{other} is not known"),
         }
     }
@@ -67,13 +58,6 @@ fn main() -> Result<()> {
         .iter()
         .flat_map(|hall| hall.plot_types().iter().filter(asked).map(move |t| (hall, t)))
         .collect();
-    if wanted.stuck {
-        let counted: Vec<stuck::Counted> = cases
-            .par_iter()
-            .map(|(hall, plot_type)| stuck::count(hall, plot_type, &wanted))
-            .collect::<Result<_>>()?;
-        return table::stuck(&counted, wanted.json.as_deref());
-    }
     let measured: Vec<measure::Measured> = cases
         .par_iter()
         .map(|(hall, plot_type)| {

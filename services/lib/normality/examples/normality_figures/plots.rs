@@ -25,16 +25,4 @@ impl Bench {
         let mut picture = self.workbench.open(&drawn.png).map_err(|error| anyhow!(error))?;
         Ok(picture.resized(&SHAPE).to_vec())
     }
-
-    /// The hashes that tell whether a plot is stuck.
-    pub fn tiles(
-        &mut self,
-        hall: &Hall,
-        of: &PlotType,
-        sample: &Sample,
-    ) -> Result<hydra_proto::Tiles> {
-        let drawn = hall.draw_with(&mut self.painter, of, sample.at, sample.fault.as_ref())?;
-        let mut picture = self.workbench.open(&drawn.png).map_err(|error| anyhow!(error))?;
-        Ok(picture.thumbnail().tiles)
-    }
 }

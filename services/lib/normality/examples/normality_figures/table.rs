@@ -1,9 +1,6 @@
 //! Tables for people, JSON for programs.
 
-use crate::{
-    measure::{Measured, Share},
-    stuck::Counted,
-};
+use crate::measure::{Measured, Share};
 use anyhow::Result;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
@@ -111,17 +108,6 @@ fn line(name: &str, share: Share) {
     let (low, high) = interval(share);
     let value = share.value();
     println!("{name:<36} {value:.4}  [{low:.4}, {high:.4}]  {} of {}", share.hits, share.of);
-}
-
-pub fn stuck(all: &[Counted], json: Option<&Path>) -> Result<()> {
-    for (name, of) in by_plot_type(all, |one: &Counted| one.plot_type.as_str()) {
-        let recall = sum(of.iter().map(|one| one.recall));
-        let alarms = sum(of.iter().map(|one| one.alarms));
-        println!("{name:<18} recall {:.4}  false alarms {:.4}", recall.value(), alarms.value());
-    }
-    line("stuck plots found", sum(all.iter().map(|one| one.recall)));
-    line("new data called stuck", sum(all.iter().map(|one| one.alarms)));
-    write(all, json)
 }
 
 fn write<T: Serialize>(all: &[T], json: Option<&Path>) -> Result<()> {
