@@ -13,13 +13,14 @@
 //!
 //! Batch normalisation is folded into the convolution before it.
 
+use crate::align::{LIMIT, Reference, UNIT};
 use crate::graph::{Graph, Node, NodeId, Op, Shape};
 use crate::head::Head;
 use crate::runner::PIXELS;
 use crate::weights::{Weights, WeightsError};
 use hydra_model::onnx::{
     self, DataType, Dim, GraphProto, NodeProto, TensorProto, attr_float, attr_int, attr_ints, node,
-    tensor_f32, value_info,
+    tensor_f32, tensor_i64, value_info,
 };
 use std::collections::HashMap;
 
@@ -33,11 +34,64 @@ pub fn classifier(
     head: &Head,
     metadata: &[(&str, &str)],
 ) -> Result<Vec<u8>, WeightsError> {
+    aligned_classifier(graph, weights, head, None, metadata)
+}
+
+/// Writes trunk and head as one classifier that aligns pixels to a plot type's reference before
+/// anything else, where there is one.
+///
+/// # Errors
+/// Where the weights do not fit the graph, or the head not the trunk.
+pub fn aligned_classifier(
+    graph: &Graph,
+    weights: &Weights,
+    head: &Head,
+    reference: Option<&Reference>,
+    metadata: &[(&str, &str)],
+) -> Result<Vec<u8>, WeightsError> {
     head.check(graph.feature_count())?;
     let mut writer = Writer::new(graph, weights)?;
+    writer.reference = reference;
     writer.trunk(&[graph.maps, graph.features])?;
     writer.head(head);
     Ok(writer.finish("classifier", metadata))
+}
+
+/// Writes the head alone, from `features` to `logits` and `probabilities`: what a plot type has
+/// of its own beside a shared trunk.
+///
+/// # Errors
+/// Where the head does not read embeddings of this length.
+pub fn head_alone(
+    head: &Head,
+    features: usize,
+    metadata: &[(&str, &str)],
+) -> Result<Vec<u8>, WeightsError> {
+    head.check(features)?;
+    let mut out = GraphProto { name: "head".into(), ..Default::default() };
+    let dims = [Dim::Named("n"), Dim::Fixed(features)];
+    out.input.push(value_info("features", DataType::Float, &dims));
+    scores(&mut out, head, features, "features");
+    for name in ["probabilities", "logits"] {
+        let dims = [Dim::Named("n"), Dim::Fixed(head.labels())];
+        out.output.push(value_info(name, DataType::Float, &dims));
+    }
+    Ok(onnx::encode(&onnx::model(out, metadata)))
+}
+
+/// Linear layer and soft-max.
+fn scores(out: &mut GraphProto, head: &Head, features: usize, from: &str) {
+    let labels = head.labels();
+    out.initializer.push(tensor_f32("head.weight", &[labels, features], &head.weight));
+    out.initializer.push(tensor_f32("head.bias", &[labels], &head.bias));
+    out.node.push(
+        node("Gemm", "head", &[from, "head.weight", "head.bias"], &["logits"])
+            .with(attr_int("transB", 1))
+            .with(attr_float("alpha", 1.0))
+            .with(attr_float("beta", 1.0)),
+    );
+    let softmax = node("Softmax", "softmax", &["logits"], &["probabilities"]);
+    out.node.push(softmax.with(attr_int("axis", 1)));
 }
 
 /// Writes the trunk alone, whose `features` feed the heads of many plot types.
@@ -63,6 +117,7 @@ pub fn trunk(
 struct Writer<'a> {
     graph: &'a Graph,
     weights: &'a Weights,
+    reference: Option<&'a Reference>,
     out: GraphProto,
     /// Name of the ONNX value of each node that was written.
     values: HashMap<NodeId, String>,
@@ -71,7 +126,8 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(graph: &'a Graph, weights: &'a Weights) -> Result<Self, WeightsError> {
         weights.check(graph)?;
-        Ok(Self { graph, weights, out: GraphProto::default(), values: HashMap::new() })
+        let (out, values) = (GraphProto::default(), HashMap::new());
+        Ok(Self { graph, weights, reference: None, out, values })
     }
 
     fn value(&self, id: NodeId) -> String {
@@ -123,6 +179,10 @@ impl<'a> Writer<'a> {
         let (height, width) = (shape.height as usize, shape.width as usize);
         let dims = [Dim::Named("n"), Dim::Fixed(channels), Dim::Fixed(height), Dim::Fixed(width)];
         self.out.input.push(value_info(PIXELS, DataType::Float, &dims));
+        self.values.insert(NodeId(0), "input".into());
+        if let Some(reference) = self.reference {
+            return self.aligned(reference);
+        }
         let (mean, std) = (&self.graph.mean, &self.graph.std);
         let scale: Vec<f32> = std.iter().map(|s| 1.0 / (255.0 * s)).collect();
         let shift: Vec<f32> = mean.iter().zip(std).map(|(m, s)| -m / s).collect();
@@ -130,7 +190,42 @@ impl<'a> Writer<'a> {
         self.constant(tensor_f32("input.shift", &[1, channels, 1, 1], &shift));
         self.push(node("Mul", "input.mul", &[PIXELS, "input.scale"], &["input.scaled"]));
         self.push(node("Add", "input.add", &["input.scaled", "input.shift"], &["input"]));
-        self.values.insert(NodeId(0), "input".into());
+    }
+
+    /// Pixels to deviations from a reference, as `Reference::apply` does.
+    fn aligned(&mut self, reference: &Reference) {
+        let shape = reference.input;
+        let (c, h, w) = (shape.channels as usize, shape.height as usize, shape.width as usize);
+        self.constant(tensor_f32("input.scale", &[1], &[1.0 / 255.0]));
+        self.constant(tensor_f32("input.mean", &[1, c, h, w], &reference.mean));
+        self.push(node("Mul", "input.mul", &[PIXELS, "input.scale"], &["input.scaled"]));
+        self.push(node("Sub", "input.sub", &["input.scaled", "input.mean"], &["input.centred"]));
+        let mut rest = "input.centred";
+        if !reference.components.is_empty() {
+            let dims = [reference.components.len(), c * h * w];
+            let flat: Vec<f32> = reference.components.iter().flatten().copied().collect();
+            self.constant(tensor_f32("input.components", &dims, &flat));
+            let flatten = node("Flatten", "input.flatten", &[rest], &["input.flat"]);
+            self.push(flatten.with(attr_int("axis", 1)));
+            let dots =
+                node("Gemm", "input.dot", &["input.flat", "input.components"], &["input.dots"]);
+            self.push(dots.with(attr_int("transB", 1)));
+            let known = ["input.dots", "input.components"];
+            self.push(node("MatMul", "input.matmul", &known, &["input.known"]));
+            self.push(node("Sub", "input.rest", &["input.flat", "input.known"], &["input.rest"]));
+            let dims = [-1, c as i64, h as i64, w as i64];
+            self.constant(tensor_i64("input.shape", &[4], &dims));
+            let reshape = ["input.rest", "input.shape"];
+            self.push(node("Reshape", "input.reshape", &reshape, &["input.residual"]));
+            rest = "input.residual";
+        }
+        let per_unit: Vec<f32> = reference.inverse_sigma.iter().map(|s| s / UNIT).collect();
+        self.constant(tensor_f32("input.inverse", &[1, c, h, w], &per_unit));
+        self.constant(tensor_f32("input.low", &[], &[-LIMIT / UNIT]));
+        self.constant(tensor_f32("input.high", &[], &[LIMIT / UNIT]));
+        self.push(node("Mul", "input.divide", &[rest, "input.inverse"], &["input.deviations"]));
+        let clip = ["input.deviations", "input.low", "input.high"];
+        self.push(node("Clip", "input.clip", &clip, &["input"]));
     }
 
     fn conv(&mut self, id: NodeId, at: &Node, shape: &[usize], kernel: &[f32], bias: &[f32]) {
@@ -223,16 +318,7 @@ impl<'a> Writer<'a> {
             unreachable!("the builder made maps of these");
         };
         let labels = head.labels();
-        self.constant(tensor_f32("head.weight", &[labels, channels], &head.weight));
-        self.constant(tensor_f32("head.bias", &[labels], &head.bias));
-        self.push(
-            node("Gemm", "head", &[&features, "head.weight", "head.bias"], &["logits"])
-                .with(attr_int("transB", 1))
-                .with(attr_float("alpha", 1.0))
-                .with(attr_float("beta", 1.0)),
-        );
-        let softmax = node("Softmax", "softmax", &["logits"], &["probabilities"]);
-        self.push(softmax.with(attr_int("axis", 1)));
+        scores(&mut self.out, head, channels, &features);
         // The gradient of a logit by the maps is the head's weight over their area (Selvaraju et
         // al., arXiv:1610.02391, section 3.1), so that Grad-CAM is a convolution.
         let per_pixel: Vec<f32> = head.weight.iter().map(|v| v / (h * w) as f32).collect();

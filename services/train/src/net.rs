@@ -28,6 +28,26 @@ pub struct Net {
     pub layers: Layers,
 }
 
+/// A learned number of a layer.
+pub struct Learned<'a> {
+    /// Torchvision's name; a linear layer's matrix stands transposed.
+    pub name: String,
+    /// Whether weight decay applies.
+    pub decays: bool,
+    /// The number.
+    pub parameter: Parameter<'a>,
+}
+
+/// A learned tensor by its rank.
+pub enum Parameter<'a> {
+    /// A kernel.
+    Maps(&'a mut Param<Tensor<4>>),
+    /// A linear layer's matrix.
+    Matrix(&'a mut Param<Tensor<2>>),
+    /// A scale, shift or bias.
+    Vector(&'a mut Param<Tensor<1>>),
+}
+
 /// What a node makes.
 #[derive(Debug, Clone)]
 pub enum Value {
@@ -81,9 +101,11 @@ impl Net {
                     layers.norms.push(norm);
                 }
                 Op::Linear { .. } => {
-                    let weight: Tensor<2> = tensor(get("weight")?, device);
+                    // in the layout that training keeps it in: sums depend on it in the last digit,
+                    // and a resumed training must end with the same bits
+                    let weight: Tensor<2> = tensor(&transposed(get("weight")?), device);
                     layers.linears.push(Linear {
-                        weight: Param::from_tensor(weight.transpose()),
+                        weight: Param::from_tensor(weight),
                         bias: Some(Param::from_tensor(tensor(get("bias")?, device))),
                     });
                 }
@@ -119,6 +141,40 @@ impl Net {
             }
         }
         weights
+    }
+
+    /// Every learned number with its name, in the order of the graph.
+    pub fn parameters(&mut self) -> Vec<Learned<'_>> {
+        let Layers { kernels, norms, linears } = &mut self.layers;
+        let (mut kernels, mut norms, mut linears) =
+            (kernels.iter_mut(), norms.iter_mut(), linears.iter_mut());
+        let mut list = Vec::new();
+        for node in &self.graph.nodes {
+            let mut push = |leaf: &str, decays: bool, parameter| {
+                let name = format!("{}.{leaf}", node.name);
+                list.push(Learned { name, decays, parameter });
+            };
+            match node.op {
+                Op::Conv { .. } => {
+                    let kernel = kernels.next().expect("made from this graph");
+                    push("weight", true, Parameter::Maps(kernel));
+                }
+                Op::Norm { .. } => {
+                    let norm = norms.next().expect("made from this graph");
+                    push("weight", false, Parameter::Vector(&mut norm.gamma));
+                    push("bias", false, Parameter::Vector(&mut norm.beta));
+                }
+                Op::Linear { .. } => {
+                    let linear = linears.next().expect("made from this graph");
+                    push("weight", true, Parameter::Matrix(&mut linear.weight));
+                    if let Some(bias) = &mut linear.bias {
+                        push("bias", false, Parameter::Vector(bias));
+                    }
+                }
+                _ => {}
+            }
+        }
+        list
     }
 
     /// Runs the graph on normalised images up to the `wanted` values. With `dropout` some
@@ -257,6 +313,12 @@ fn dropped<R: Rng>(inputs: Vec<Value>, probability: f64, rng: &mut R) -> Value {
         (0..n * features).map(|_| if rng.random_bool(probability) { 0.0 } else { scale }).collect();
     let mask = Tensor::<2>::from_data(TensorData::new(mask, [n, features]), &x.device());
     Value::Flat(x * mask)
+}
+
+fn transposed(matrix: &Array) -> Array {
+    let (rows, columns) = (matrix.shape[0], matrix.shape[1]);
+    let at = |i: usize| matrix.data[(i % rows) * columns + i / rows];
+    Array { shape: vec![columns, rows], data: (0..rows * columns).map(at).collect() }
 }
 
 fn tensor<const D: usize>(array: &Array, device: &Device) -> Tensor<D> {

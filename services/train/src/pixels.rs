@@ -14,12 +14,19 @@ pub fn normalised(graph: &Graph, pixels: &[u8], device: &Device) -> Tensor<4> {
     for (image, planes) in
         pixels.chunks_exact(area * channels).zip(maps.chunks_exact_mut(area * channels))
     {
-        for (channel, plane) in planes.chunks_exact_mut(area).enumerate() {
-            let (scale, shift) = (1.0 / (255.0 * graph.std[channel]), graph.mean[channel]);
-            let shift = shift / graph.std[channel];
-            let values = image.iter().skip(channel).step_by(channels);
-            plane.iter_mut().zip(values).for_each(|(to, v)| *to = f32::from(*v) * scale - shift);
-        }
+        normalise_into(graph, image, planes);
     }
     Tensor::from_data(TensorData::new(maps, [count, channels, height, width]), device)
+}
+
+/// One interleaved image to normalised planes.
+pub fn normalise_into(graph: &Graph, image: &[u8], planes: &mut [f32]) {
+    let area = graph.input.width as usize * graph.input.height as usize;
+    let channels = graph.input.channels as usize;
+    for (channel, plane) in planes.chunks_exact_mut(area).enumerate() {
+        let (scale, shift) = (1.0 / (255.0 * graph.std[channel]), graph.mean[channel]);
+        let shift = shift / graph.std[channel];
+        let values = image.iter().skip(channel).step_by(channels);
+        plane.iter_mut().zip(values).for_each(|(to, v)| *to = f32::from(*v) * scale - shift);
+    }
 }

@@ -29,6 +29,7 @@ pub mod read;
 mod registry;
 pub mod release;
 pub mod retention;
+pub mod training;
 
 pub use clock::now_us;
 pub use config::DatabaseConfig;

@@ -2,7 +2,7 @@
 
 mod set;
 
-pub use set::{LabelError, LabelSet, Labelled, prepare};
+pub use set::{LabelError, LabelSet, Labelled, class_of, prepare};
 
 use hydra_proto::registry::InputShape;
 use hydra_proto::{ContentHash, ImageId, Label, PlotTypeName};

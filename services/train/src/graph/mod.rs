@@ -6,11 +6,13 @@
 //! `[batch, features]`.
 
 mod builder;
+mod compact;
 mod inception;
 mod resnet;
 mod small;
 
 pub use builder::{Builder, GraphError};
+pub use compact::compact_residual;
 pub use inception::{INCEPTION_AUX_MIN_PX, inception_v3};
 pub use resnet::resnet18;
 pub use small::small_residual;
@@ -200,6 +202,8 @@ impl Graph {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Architecture {
+    /// A residual network of three stages behind a coarse stem, for a whole hall on a CPU.
+    Compact,
     /// A residual network of four stages, for training on a CPU.
     SmallResidual,
     /// ResNet-18 (He et al., arXiv:1512.03385).
@@ -209,12 +213,27 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// Every one.
+    pub const ALL: [Self; 4] =
+        [Self::Compact, Self::SmallResidual, Self::Resnet18, Self::InceptionV3];
+
+    /// As in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Compact => "compact",
+            Self::SmallResidual => "small-residual",
+            Self::Resnet18 => "resnet18",
+            Self::InceptionV3 => "inception-v3",
+        }
+    }
+
     /// Its graph for images of `input` and this many outputs.
     ///
     /// # Errors
     /// Where the image is too small for the network, or not grey or RGB.
     pub fn graph(self, input: InputShape, outputs: usize) -> Result<Graph, GraphError> {
         match self {
+            Self::Compact => compact_residual(input, outputs),
             Self::SmallResidual => small_residual(input, outputs),
             Self::Resnet18 => resnet18(input, outputs),
             Self::InceptionV3 => inception_v3(input, outputs),
@@ -256,8 +275,7 @@ mod tests {
 
     #[test]
     fn every_network_takes_grey_and_odd_sizes() {
-        for kind in [Architecture::SmallResidual, Architecture::Resnet18, Architecture::InceptionV3]
-        {
+        for kind in Architecture::ALL {
             let shape = InputShape { width: 131, height: 97, channels: 1, letterbox: true };
             let graph = kind.graph(shape, 2).unwrap();
             assert_eq!(graph.outputs(), 2);

@@ -3,6 +3,7 @@
 mod fit;
 mod lbfgs;
 
+pub(crate) use fit::class_balanced;
 pub use fit::{FitError, HeadSettings, fit_head};
 
 use crate::graph::Graph;

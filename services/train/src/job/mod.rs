@@ -1,0 +1,203 @@
+//! A training job: labels of the database and originals of the blob store -> models in the
+//! library, each with its evaluation. Nothing goes live by itself.
+
+mod stage;
+mod stored;
+
+pub use stage::Train;
+pub use stored::{Stored, StoredError};
+
+use crate::eval::split::Fixed;
+use crate::fit::Control;
+use crate::recipe::{
+    LearnError, Learnt, Network, Parent, ParentError, PlotSet, Recipe, bundle_of, learn,
+};
+use burn::tensor::Device;
+use bytes::Bytes;
+use hydra_blobs::{BlobError, Blobs};
+use hydra_model::import::ImportError;
+use hydra_model::{Library, LibraryError, Runtime};
+use hydra_proto::{ContentHash, ModelDigest, PlotTypeName};
+use hydra_store::model::{self, NewModel};
+use hydra_store::release::{self, Action, By, Thresholds};
+use hydra_store::{Database, StoreError, training};
+use std::path::PathBuf;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Names the folder that it is resumed from.
+    pub id: String,
+    /// For which plot types.
+    pub plot_types: Vec<PlotTypeName>,
+    /// How.
+    pub recipe: Recipe,
+    /// Whether the models become candidates, which predict in the shadow.
+    pub candidate: bool,
+    /// Who asked, and why.
+    pub by: By,
+}
+
+/// A model that a job made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Its name.
+    pub digest: ModelDigest,
+    /// What it is.
+    pub learnt: Learnt,
+    /// Images that could not be used, and why.
+    pub left_out: Vec<String>,
+}
+
+/// Why a job ended without models. The library and the releases are as before.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// No model can come of it.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// The database.
+    #[error("the database")]
+    Store(#[from] StoreError),
+    /// The blob store.
+    #[error("the blob store")]
+    Blob(#[from] BlobError),
+    /// The library.
+    #[error("the library")]
+    Library(#[from] LibraryError),
+    /// Originals or the folder for their pixels.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
+    /// The parent's weights.
+    #[error("the parent {parent}")]
+    Parent {
+        /// Which.
+        parent: ModelDigest,
+        /// Why.
+        #[source]
+        source: ParentError,
+    },
+    /// The parent was not trained here.
+    #[error("the parent {0} has no trained weights in the library: it was imported")]
+    NoWeights(ModelDigest),
+    /// What was made cannot be sealed.
+    #[error("the new model is refused")]
+    Import(#[from] ImportError),
+    /// The work panicked.
+    #[error("training broke off")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+/// Runs jobs.
+#[derive(Clone)]
+pub struct Trainer {
+    /// Labels, library index, releases.
+    pub database: Database,
+    /// Originals and models.
+    pub blobs: Blobs,
+    /// For embeddings and checks.
+    pub runtime: Runtime,
+    /// A folder for jobs under way: pixels and checkpoints.
+    pub folder: PathBuf,
+    /// What trains.
+    pub device: Device,
+}
+
+impl Trainer {
+    /// Runs a job, or goes on where it was left.
+    ///
+    /// # Errors
+    /// See [`JobError`].
+    pub async fn run(&self, job: &Job, control: Control) -> Result<Vec<Made>, JobError> {
+        let folder = self.folder.join(ContentHash::of(job.id.as_bytes()).to_string());
+        let parent = match job.recipe.parent {
+            Some(digest) => Some(self.parent(digest).await?),
+            None => None,
+        };
+        let shape = parent.as_ref().map_or(job.recipe.input, |parent| parent.network.input);
+        let mut sets = Vec::with_capacity(job.plot_types.len());
+        for name in &job.plot_types {
+            let rows = training::labelled(&self.database, name.clone()).await?;
+            let training::Fixed { test, trained } = training::fixed(&self.database, name).await?;
+            let stored = Stored::open(&self.blobs, rows, shape, &folder).await?;
+            sets.push((name.clone(), stored, Fixed { test, trained }));
+        }
+        let left_out: Vec<Vec<String>> =
+            sets.iter().map(|(_, stored, _)| stored.left_out.clone()).collect();
+        let (runtime, device, recipe) =
+            (self.runtime.clone(), self.device.clone(), job.recipe.clone());
+        let checkpoint = folder.join("training.checkpoint");
+        let learnt = tokio::task::spawn_blocking(move || {
+            let sets: Vec<PlotSet<'_>> = sets
+                .iter()
+                .map(|(name, stored, fixed)| {
+                    let (name, fixed) = (name.clone(), fixed.clone());
+                    PlotSet { name, data: stored, fixed, parts: None }
+                })
+                .collect();
+            let control = Control { checkpoint: Some(checkpoint), ..control };
+            learn(&sets, &recipe, parent.as_ref(), &runtime, &device, &control)
+        });
+        let learnt = learnt.await??;
+        let mut made = Vec::with_capacity(learnt.len());
+        for (one, left_out) in learnt.into_iter().zip(left_out) {
+            made.push(self.keep(job, one, left_out).await?);
+        }
+        // only what is needed to go on was there
+        if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+            tracing::warn!(%error, folder = %folder.display(), "a finished job's folder stays");
+        }
+        Ok(made)
+    }
+
+    /// The network behind a model of the library.
+    async fn parent(&self, digest: ModelDigest) -> Result<Parent, JobError> {
+        let manifest = Library::new(self.blobs.clone()).manifest(&digest).await?;
+        let weights = manifest.evaluation["weights"].as_str();
+        let weights: ContentHash =
+            weights.and_then(|w| w.parse().ok()).ok_or(JobError::NoWeights(digest))?;
+        let bytes = self.blobs.get(&weights).await?;
+        let network = Network::from_bytes(&bytes)
+            .map_err(|source| JobError::Parent { parent: digest, source })?;
+        Ok(Parent { digest: Some(digest), network })
+    }
+
+    /// Puts a model into the library: files first, the row last.
+    async fn keep(
+        &self,
+        job: &Job,
+        learnt: Learnt,
+        left_out: Vec<String>,
+    ) -> Result<Made, JobError> {
+        let runtime = self.runtime.clone();
+        let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        let sealing = tokio::task::spawn_blocking(move || {
+            let bundle = bundle_of(&learnt, &now, &runtime)?;
+            Ok::<_, ImportError>((bundle, learnt))
+        });
+        let (bundle, learnt) = sealing.await??;
+        self.blobs.put(Bytes::from(learnt.network.to_bytes())).await?;
+        let digest = Library::new(self.blobs.clone()).add(&bundle).await?;
+        let name = &learnt.plot_type;
+        training::fix(&self.database, name, &learnt.test, &learnt.trained).await?;
+        let manifest = &bundle.manifest;
+        let new = NewModel {
+            digest,
+            architecture: manifest.architecture.clone(),
+            parent: manifest.parent,
+            inputs: vec![manifest.input.shape()],
+            labels: manifest.labels.clone(),
+            plot_types: vec![name.clone()],
+            manifest: String::from_utf8_lossy(&bundle.manifest_bytes).into_owned(),
+            evaluation: Some(manifest.evaluation.to_string()),
+        };
+        model::insert(&self.database, new).await?;
+        if job.candidate {
+            let thresholds: Thresholds = manifest.thresholds.clone().into_iter().collect();
+            let action = Action::Candidate(digest, thresholds);
+            release::release(&self.database, name.clone(), action, job.by.clone()).await?;
+        }
+        tracing::info!(%digest, plot_type = %name, "a model came into the library");
+        Ok(Made { digest, learnt, left_out })
+    }
+}

@@ -1,0 +1,104 @@
+//! The stage: TrainingWanted -> a candidate in the library.
+
+use super::{Job, JobError, Trainer};
+use crate::fit::{Control, Progress, Report, TrainError};
+use crate::recipe::{LearnError, Recipe};
+use hydra_proto::events::TrainingWanted;
+use hydra_stage::{Done, Failure, Policy, Stage};
+use hydra_store::release::By;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Longest job; a longer one is tried again and goes on from its checkpoint. Below the broker's
+/// limit for an acknowledgement of half an hour, so that the message never comes back meanwhile.
+const TURN: Duration = Duration::from_secs(25 * 60);
+
+/// Trains one job at a time. A job that is interrupted goes on from its checkpoint.
+pub struct Train {
+    trainer: Trainer,
+}
+
+impl Train {
+    /// A stage that writes candidates.
+    pub fn new(trainer: Trainer) -> Self {
+        Self { trainer }
+    }
+
+    async fn made(&self, event: TrainingWanted) -> Result<Done, Failure> {
+        let job = job(&event).map_err(Failure::Refused)?;
+        let cancel = Arc::new(AtomicBool::new(false));
+        // the runner drops this future at the end of its time: the loop must then stop, too
+        let _stop = StopOnDrop(cancel.clone());
+        let id = job.id.clone();
+        let report: Report = Arc::new(move |progress: &Progress| {
+            tracing::debug!(job = id, epoch = progress.epoch, left_s = progress.left_s, "training");
+        });
+        let control = Control { cancel: Some(cancel), report: Some(report), ..Control::default() };
+        let made = self.trainer.run(&job, control).await.map_err(failure)?;
+        for one in &made {
+            tracing::info!(job = job.id, model = %one.digest, plot_type = %one.learnt.plot_type,
+                left_out = one.left_out.len(), "trained; it is a candidate");
+        }
+        Ok(Done::nothing())
+    }
+}
+
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn job(event: &TrainingWanted) -> anyhow::Result<Job> {
+    let recipe: Recipe = serde_json::from_str(&event.recipe_json)?;
+    anyhow::ensure!(!event.job_id.is_empty(), "the message has no job id");
+    anyhow::ensure!(!event.plot_types.is_empty(), "the message names no plot type");
+    let plot_types = event.plot_types.iter().map(|name| name.parse());
+    Ok(Job {
+        id: event.job_id.clone(),
+        plot_types: plot_types.collect::<Result<_, _>>()?,
+        recipe,
+        candidate: true,
+        by: By { who: event.who.clone(), why: event.why.clone() },
+    })
+}
+
+/// What cannot be trained will not get better by trying again.
+fn failure(error: JobError) -> Failure {
+    match error {
+        JobError::Learn(LearnError::Train(
+            TrainError::Checkpoint(_) | TrainError::Cancelled { .. },
+        )) => Failure::Failed(error.into()),
+        JobError::Learn(LearnError::Pixels(_)) | JobError::Broken(_) => {
+            Failure::Failed(error.into())
+        }
+        JobError::Blob(ref source) if source.is_transient() => Failure::Unavailable(error.into()),
+        JobError::Store(ref source) if source.is_transient() => Failure::Unavailable(error.into()),
+        _ => Failure::Refused(error.into()),
+    }
+}
+
+impl Stage for Train {
+    const NAME: &'static str = "train";
+    type In = TrainingWanted;
+
+    fn policy(&self) -> Policy {
+        Policy {
+            timeout: TURN,
+            attempts: 100,
+            retry_delays: vec![Duration::from_secs(10)],
+            ..Policy::default()
+        }
+    }
+
+    async fn handle(&self, batch: Vec<TrainingWanted>) -> Vec<Result<Done, Failure>> {
+        let mut settled = Vec::with_capacity(batch.len());
+        for event in batch {
+            settled.push(self.made(event).await);
+        }
+        settled
+    }
+}

@@ -1,0 +1,53 @@
+//! What was learnt -> a sealed bundle.
+
+use super::learn::{Files, Learnt};
+use hydra_model::Runtime;
+use hydra_model::bundle::Bundle;
+use hydra_model::import::{ImportError, ImportRequest, Source, import};
+use hydra_model::manifest::{Method, Normalisation, ScoreKind};
+use hydra_proto::{ContentHash, Threshold};
+
+/// Seals a model. `created_at` is RFC 3339.
+///
+/// # Errors
+/// Where the importer refuses what was written, which would be our mistake.
+pub fn bundle_of(
+    learnt: &Learnt,
+    created_at: &str,
+    runtime: &Runtime,
+) -> Result<Bundle, ImportError> {
+    let mut trained: Vec<String> = learnt.trained.iter().map(ToString::to_string).collect();
+    trained.sort();
+    let proposed = &learnt.figures.test.thresholds;
+    let thresholds = learnt
+        .labels
+        .iter()
+        .cloned()
+        .zip(proposed)
+        .filter_map(|(label, value)| Some((label, Threshold::try_from(*value).ok()?)))
+        .collect();
+    let request = ImportRequest {
+        plot_type: Some(learnt.plot_type.clone()),
+        letterbox: learnt.network.input.letterbox,
+        normalisation: Normalisation::inside(),
+        scores: Some("logits".to_owned()),
+        score_kind: Some(ScoreKind::Logits),
+        embedding: Some("features".to_owned()),
+        map: match learnt.files {
+            Files::Network(_) => Some(("cam".to_owned(), Method::GradCam)),
+            Files::TrunkAndHead { .. } => None,
+        },
+        temperature: learnt.figures.temperature as f32,
+        thresholds,
+        training_set: Some(ContentHash::of(trained.join("\n").as_bytes())),
+        evaluation: serde_json::to_value(&learnt.figures).unwrap_or_default(),
+        parent: learnt.parent.as_ref().and_then(|parent| parent.digest),
+        architecture: learnt.network.architecture.name().to_owned(),
+        ..ImportRequest::new(learnt.labels.clone(), created_at)
+    };
+    let source = match &learnt.files {
+        Files::Network(file) => Source::Network(file),
+        Files::TrunkAndHead { trunk, head } => Source::TrunkAndHead { trunk, head },
+    };
+    Ok(import(source, &request, runtime)?.bundle)
+}

@@ -1,0 +1,291 @@
+//! The recipes themselves.
+
+use super::embed::{embed, run};
+use super::finish::{Figures, judge};
+use super::images::{Feed, PlotSet, Prepared, STRIDE};
+use super::{Kind, LearnError, Parent, Recipe};
+use crate::export;
+use crate::fit::{Control, EpochFigures, FitItem, train};
+use crate::graph::{Architecture, Graph, GraphError};
+use crate::head::{Head, fit_head};
+use crate::weights::Weights;
+use burn::tensor::Device;
+use hydra_model::Runtime;
+use hydra_proto::registry::InputShape;
+use hydra_proto::{ContentHash, ImageId, Label, PlotTypeName};
+use std::sync::Arc;
+
+/// A trained network without what is a plot type's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// Which graph.
+    pub architecture: Architecture,
+    /// What it reads.
+    pub input: InputShape,
+    /// Whether it reads deviations from a reference instead of pixels.
+    pub align: bool,
+    /// Outputs of its last layer.
+    pub outputs: usize,
+    /// Its numbers.
+    pub weights: Weights,
+}
+
+impl Network {
+    /// Its graph.
+    ///
+    /// # Errors
+    /// Where the image is too small for it.
+    pub fn graph(&self) -> Result<Graph, GraphError> {
+        self.architecture.graph(self.input, self.outputs)
+    }
+}
+
+/// The files of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Files {
+    /// One file of the plot type's own.
+    Network(Vec<u8>),
+    /// A trunk that plot types share, and a head.
+    TrunkAndHead {
+        /// Pixels to features.
+        trunk: Arc<Vec<u8>>,
+        /// Features to logits.
+        head: Vec<u8>,
+    },
+}
+
+/// A model of one plot type, with all that is said of it.
+#[derive(Debug, Clone)]
+pub struct Learnt {
+    /// Its plot type.
+    pub plot_type: PlotTypeName,
+    /// In the order of its outputs.
+    pub labels: Vec<Label>,
+    /// What is served.
+    pub files: Files,
+    /// What others can go on from.
+    pub network: Arc<Network>,
+    /// The last layer.
+    pub head: Head,
+    /// The evaluation.
+    pub figures: Figures,
+    /// The model that it was made from.
+    pub parent: Option<Parent>,
+    /// What was trained on, from now on never to be tested on.
+    pub trained: Vec<ImageId>,
+    /// What judged, from now on never to be trained on.
+    pub test: Vec<ImageId>,
+}
+
+/// Makes a model for each of the plot types.
+///
+/// # Errors
+/// See [`LearnError`]; there is no model then.
+pub fn learn(
+    sets: &[PlotSet<'_>],
+    recipe: &Recipe,
+    parent: Option<&Parent>,
+    runtime: &Runtime,
+    device: &Device,
+    control: &Control,
+) -> Result<Vec<Learnt>, LearnError> {
+    let recipe = &with_parents_input(recipe, parent)?;
+    if sets.is_empty() {
+        return Err(LearnError::Recipe("no plot type to train for".into()));
+    }
+    let ready = sets.iter().map(|set| Prepared::new(set, recipe)).collect::<Result<Vec<_>, _>>()?;
+    match (recipe.kind, parent) {
+        (Kind::Transfer, Some(parent)) => {
+            let network = Arc::new(parent.network.clone());
+            each(&ready, recipe, &network, Some(parent), runtime, |set, graph| {
+                fitted(set, recipe, &network, graph, runtime)
+            })
+        }
+        (Kind::Transfer, None) => {
+            Err(LearnError::Recipe("a transfer needs a parent, whose trunk it takes".into()))
+        }
+        (Kind::Full | Kind::Trunk, _) => {
+            let (network, places, epochs) = trained(&ready, recipe, parent, device, control)?;
+            let network = Arc::new(network);
+            let mut learnt = each(&ready, recipe, &network, parent, runtime, |set, graph| {
+                let (first, count) =
+                    places[ready.iter().position(|r| r.name == set.name).unwrap_or(0)];
+                Ok(Head::of(graph, &network.weights, first..first + count)?)
+            })?;
+            learnt.iter_mut().for_each(|one| one.figures.epochs.clone_from(&epochs));
+            Ok(learnt)
+        }
+    }
+}
+
+/// A child reads what its parent reads, where the parent's trunk stays as it is or goes on.
+fn with_parents_input(recipe: &Recipe, parent: Option<&Parent>) -> Result<Recipe, LearnError> {
+    let mut recipe = recipe.clone();
+    if let Some(Parent { network, .. }) = parent {
+        recipe.architecture = network.architecture;
+        recipe.input = network.input;
+        recipe.align = network.align;
+    }
+    if recipe.input.size_bytes() > 4096 * 4096 * 3 {
+        return Err(LearnError::Recipe("an input of more than 4096x4096 pixels".into()));
+    }
+    Ok(recipe)
+}
+
+/// Where each plot type's outputs begin, and how many it has.
+type Places = Vec<(usize, usize)>;
+
+/// Siblings share their outputs; the plot types of a hall have their own.
+fn places(ready: &[Prepared<'_>], kind: Kind) -> Result<(Places, usize), LearnError> {
+    let count = |set: &Prepared<'_>| set.labels.labels().len();
+    if kind == Kind::Trunk {
+        let mut next = 0;
+        let own = |set| {
+            next += count(set);
+            (next - count(set), count(set))
+        };
+        let places: Places = ready.iter().map(own).collect();
+        return Ok((places, next));
+    }
+    let first = &ready[0];
+    if let Some(other) = ready.iter().find(|set| set.labels != first.labels) {
+        let listed = |set: &Prepared<'_>| {
+            let names: Vec<&str> = set.labels.labels().iter().map(Label::as_str).collect();
+            names.join(", ")
+        };
+        return Err(LearnError::Siblings {
+            first: first.name.to_string(),
+            second: other.name.to_string(),
+            what: format!("{}; {}", listed(first), listed(other)),
+        });
+    }
+    Ok((vec![(0, count(first)); ready.len()], count(first)))
+}
+
+/// Runs the loop.
+fn trained(
+    ready: &[Prepared<'_>],
+    recipe: &Recipe,
+    parent: Option<&Parent>,
+    device: &Device,
+    control: &Control,
+) -> Result<(Network, Places, Vec<EpochFigures>), LearnError> {
+    let (places, outputs) = places(ready, recipe.kind)?;
+    let graph = recipe.architecture.graph(recipe.input, outputs)?;
+    let mut start = Weights::random(&graph, recipe.fit.seed);
+    if let Some(parent) = parent {
+        let same = parent.network.outputs == outputs && recipe.kind == Kind::Full;
+        start.adopt(&graph, &parent.network.weights, same)?;
+    }
+    let items = |part: &dyn Fn(&Prepared<'_>) -> Vec<usize>| -> Vec<FitItem> {
+        let of_set = |(at, set): (usize, &Prepared<'_>)| {
+            let item = |i: &usize| {
+                let one = &set.labelled[*i];
+                let image = at * STRIDE + one.example;
+                FitItem { image, outputs: places[at], class: one.class, weight: one.weight }
+            };
+            part(set).iter().map(item).collect::<Vec<_>>()
+        };
+        ready.iter().enumerate().flat_map(of_set).collect()
+    };
+    let training = items(&|set| set.split.train.clone());
+    let validation = items(&|set| set.split.validation.clone());
+    let control = Control { images: identity(ready), ..control.clone() };
+    let feed = Feed { graph: &graph, sets: ready };
+    let sides = (training.as_slice(), validation.as_slice());
+    let trained = train(&graph, &start, &feed, sides, &recipe.fit, device, &control)?;
+    let network = Network {
+        architecture: recipe.architecture,
+        input: recipe.input,
+        align: recipe.align,
+        outputs,
+        weights: trained.weights,
+    };
+    Ok((network, places, trained.epochs))
+}
+
+/// Hash over which images they are.
+fn identity(ready: &[Prepared<'_>]) -> String {
+    let mut text = String::new();
+    for set in ready {
+        text.push_str(set.name.as_str());
+        for one in &set.labelled {
+            text.push_str(&set.data.examples()[one.example].content.to_string());
+        }
+    }
+    ContentHash::of(text.as_bytes()).to_string()
+}
+
+/// A head by L-BFGS on the embeddings of the training part.
+fn fitted(
+    set: &Prepared<'_>,
+    recipe: &Recipe,
+    network: &Network,
+    graph: &Graph,
+    runtime: &Runtime,
+) -> Result<Head, LearnError> {
+    let zero = Head {
+        weight: vec![0.0; set.labels.labels().len() * graph.feature_count()],
+        bias: vec![0.0; set.labels.labels().len()],
+    };
+    let reference = set.reference.as_ref();
+    let file = export::aligned_classifier(graph, &network.weights, &zero, reference, &[])?;
+    let embedded = embed(runtime, &file, network.input, set, &set.split.train)?;
+    let of = |i: &usize| &set.labelled[*i];
+    let classes: Vec<usize> = set.split.train.iter().map(|i| of(i).class).collect();
+    let weights: Vec<f32> = set.split.train.iter().map(|i| of(i).weight).collect();
+    let count = set.labels.labels().len();
+    Ok(fit_head(embedded.features.view(), &classes, &weights, count, recipe.head)?)
+}
+
+/// Judges and writes each plot type's model.
+fn each(
+    ready: &[Prepared<'_>],
+    recipe: &Recipe,
+    network: &Arc<Network>,
+    parent: Option<&Parent>,
+    runtime: &Runtime,
+    head_of: impl Fn(&Prepared<'_>, &Graph) -> Result<Head, LearnError>,
+) -> Result<Vec<Learnt>, LearnError> {
+    let graph = network.graph()?;
+    let shared = match (recipe.kind, network.align) {
+        (Kind::Full, _) | (_, true) => None,
+        _ => Some(Arc::new(export::trunk(&graph, &network.weights, &[])?)),
+    };
+    let written = serde_json::to_value(recipe).unwrap_or_default();
+    let weights = ContentHash::of(&network.to_bytes()).to_string();
+    let one = |set: &Prepared<'_>| {
+        let head = head_of(set, &graph)?;
+        let reference = set.reference.as_ref();
+        let whole = export::aligned_classifier(&graph, &network.weights, &head, reference, &[])?;
+        let say =
+            |which: &[usize]| run(runtime, &whole, network.input, set, which, "probabilities");
+        let (validation, test) = (say(&set.split.validation)?, say(&set.split.test)?);
+        let mut figures = judge(set, &validation, &test, recipe.thresholds, recipe.fit.seed);
+        figures.recipe = written.clone();
+        figures.weights = Some(weights.clone());
+        let files = match &shared {
+            None => Files::Network(whole),
+            Some(trunk) => Files::TrunkAndHead {
+                trunk: trunk.clone(),
+                head: export::head_alone(&head, graph.feature_count(), &[])?,
+            },
+        };
+        let ids = |which: &[usize]| {
+            let of = |i: &usize| set.data.examples()[set.labelled[*i].example].image;
+            which.iter().map(of).collect::<Vec<_>>()
+        };
+        Ok(Learnt {
+            plot_type: set.name.clone(),
+            labels: set.labels.labels().to_vec(),
+            files,
+            network: network.clone(),
+            head,
+            figures,
+            parent: parent.cloned(),
+            trained: [ids(&set.split.train), ids(&set.split.validation)].concat(),
+            test: ids(&set.split.test),
+        })
+    };
+    ready.iter().map(one).collect()
+}

@@ -1,0 +1,173 @@
+//! Labels, pixels and a recipe -> models with their evaluation, ready for the library.
+//!
+//! Nothing here touches a database: what is read and kept is the caller's business, so that the
+//! same code serves the stage, the command line and the benches.
+
+mod bundle;
+mod embed;
+mod finish;
+mod images;
+mod learn;
+mod parent;
+
+pub use bundle::bundle_of;
+pub use embed::{Embedded, embed};
+pub use finish::{Counts, Figures, Thresholds, judge};
+pub use images::{PlotSet, Prepared, Split};
+pub use learn::{Files, Learnt, Network, learn};
+pub use parent::{Parent, ParentError};
+
+use crate::align::ReferenceError;
+use crate::data::{LabelError, PixelError};
+use crate::eval::split::{SplitError, SplitSettings};
+use crate::eval::thresholds::ThresholdRule;
+use crate::fit::{FitSettings, TrainError};
+use crate::graph::{Architecture, GraphError};
+use crate::head::{FitError, HeadSettings};
+use crate::runner::RunnerError;
+use crate::weights::WeightsError;
+use hydra_model::import::ImportError;
+use hydra_proto::ModelDigest;
+use hydra_proto::registry::InputShape;
+use serde::{Deserialize, Serialize};
+
+/// Which way a model is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A parent's trunk stays as it is, and a head is fitted to its embeddings: seconds.
+    Transfer,
+    /// Every weight is trained; from a parent's weights where there is one. Several plot types
+    /// (siblings) become one model.
+    Full,
+    /// One trunk for all plot types, trained on all their labels together, and a head for each.
+    Trunk,
+}
+
+/// How a model is made: what `recipe_json` of a training job holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Which way.
+    pub kind: Kind,
+    /// The model whose trunk or weights it starts from.
+    #[serde(default)]
+    pub parent: Option<ModelDigest>,
+    /// The network; a transfer takes its parent's.
+    #[serde(default = "default_architecture")]
+    pub architecture: Architecture,
+    /// What the network sees; a transfer takes its parent's.
+    #[serde(default = "default_input")]
+    pub input: InputShape,
+    /// Whether the network sees deviations from the plot type's Goods instead of pixels.
+    #[serde(default)]
+    pub align: bool,
+    /// The loop.
+    #[serde(default)]
+    pub fit: FitSettings,
+    /// The last layer, where it is fitted to embeddings.
+    #[serde(default)]
+    pub head: HeadSettings,
+    /// Which images judge.
+    #[serde(default)]
+    pub split: SplitSettings,
+    /// When a verdict is confirmed.
+    #[serde(default = "default_rule")]
+    pub thresholds: ThresholdRule,
+}
+
+impl Recipe {
+    /// A recipe with the usual settings.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            parent: None,
+            architecture: default_architecture(),
+            input: default_input(),
+            align: kind == Kind::Trunk,
+            fit: FitSettings::default(),
+            head: HeadSettings::default(),
+            split: SplitSettings::default(),
+            thresholds: default_rule(),
+        }
+    }
+}
+
+fn default_architecture() -> Architecture {
+    Architecture::SmallResidual
+}
+
+fn default_input() -> InputShape {
+    InputShape { width: 128, height: 96, channels: 3, letterbox: false }
+}
+
+/// The original's. A promise of few false alarms a week needs thousands of Goods to keep it.
+fn default_rule() -> ThresholdRule {
+    ThresholdRule::BestF1
+}
+
+/// Why there is no model. Nothing was kept, and the active model is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// The labels of a plot type cannot be trained on.
+    #[error("labels of {plot_types}")]
+    Labels {
+        /// Which plot types.
+        plot_types: String,
+        /// Why.
+        #[source]
+        source: LabelError,
+    },
+    /// There is no honest split.
+    #[error("split of {plot_types}")]
+    Split {
+        /// Which plot types.
+        plot_types: String,
+        /// Why.
+        #[source]
+        source: SplitError,
+    },
+    /// The plot types of a merged model are of different labels.
+    #[error("{first} and {second} have different labels ({what}): they cannot be one model")]
+    Siblings {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+        /// Which.
+        what: String,
+    },
+    /// A recipe that lacks what it needs.
+    #[error("{0}")]
+    Recipe(String),
+    /// Too few Goods to align with.
+    #[error("reference of {plot_type}")]
+    Reference {
+        /// Whose.
+        plot_type: String,
+        /// Why.
+        #[source]
+        source: ReferenceError,
+    },
+    /// The network does not fit the image.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The head cannot be fitted.
+    #[error("the head")]
+    Head(#[from] FitError),
+    /// Weights do not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// Pixels are not to be had.
+    #[error(transparent)]
+    Pixels(#[from] PixelError),
+    /// The network that was made cannot be run.
+    #[error(transparent)]
+    Run(#[from] RunnerError),
+    /// The network that was made cannot be sealed.
+    #[error("the new model is refused")]
+    Import(#[from] ImportError),
+}
