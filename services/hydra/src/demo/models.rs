@@ -1,8 +1,9 @@
 //! The demo's models: what is normal for each plot type, learnt from Good plots alone.
 //!
 //! Until labels exist, the verdicts are those of statistics of Goods (see `hydra_normality`): a
-//! plot unlike them is *novel*. The simulator's truth is never asked; what is drawn for training
-//! is drawn without faults, as an expert would pick Goods by eye.
+//! plot unlike them is called Bad, so that the crew's alarms can be watched too. The simulator's
+//! truth is never asked; what is drawn for training is drawn without faults, as an expert would
+//! pick Goods by eye.
 
 use crate::models;
 use anyhow::{Context, anyhow};
@@ -11,7 +12,7 @@ use hydra_hall::{Hall, Mix, Painter, PlotType};
 use hydra_model::{
     Bundle, Library, Runtime,
     import::{ImportRequest, Source, import},
-    manifest::{Method, Normalisation, Novelty, NoveltyKind, ScoreKind},
+    manifest::{Method, Normalisation, ScoreKind},
 };
 use hydra_proto::{Label, ModelDigest, PlotTypeName, registry::InputShape};
 use hydra_store::{
@@ -88,11 +89,6 @@ fn learn(hall: &Hall, plot_type: &PlotType, runtime: &Runtime) -> anyhow::Result
         scores: Some("probabilities".to_owned()),
         score_kind: Some(ScoreKind::Softmax),
         map: Some(("cam".to_owned(), Method::Model)),
-        novelty: Some(Novelty {
-            output: "p_value".to_owned(),
-            kind: NoveltyKind::PValue,
-            threshold: FALSE_ALARM_RATE as f32,
-        }),
         architecture: "normality of pixels".to_owned(),
         ..ImportRequest::new(labels, created_at)
     };
