@@ -14,10 +14,18 @@ fn traceparent(trace_id: &str) -> String {
     format!("00-{trace_id}-{PARENT}-01")
 }
 
-/// Waits until `keep` has told its span, then all spans of the trace.
-async fn spans(traces: &Traces, trace_id: &str) -> Vec<Span> {
-    eventually("the row's span arrives", async || {
-        traces.of_trace(trace_id).iter().any(|span| span.name == "keep")
+/// Waits until every process has told what it did, then all spans of the trace.
+async fn spans(traces: &Traces, trace_id: &str, first: &str) -> Vec<Span> {
+    eventually("the spans of all roles arrive", async || {
+        let spans = traces.of_trace(trace_id);
+        let infer = spans.iter().find(|span| span.name == "infer");
+        let row = spans.iter().any(|span| {
+            span.name == "keep" && infer.is_some_and(|infer| infer.span_id == span.parent_id)
+        });
+        let all = spans.iter().all(|span| {
+            span.parent_id == PARENT || spans.iter().any(|other| other.span_id == span.parent_id)
+        });
+        row && all && spans.iter().any(|span| span.name == first)
     })
     .await;
     traces.of_trace(trace_id)
@@ -41,13 +49,20 @@ fn check(spans: &[Span], first: &str) {
         found[0]
     };
     assert_eq!(of(first).parent_id, PARENT, "the producer's span is the first cause");
-    let mut child = of("keep");
-    for stage in ["infer", "resize"] {
-        let parent = by_id.get(child.parent_id.as_str());
-        let parent = parent.unwrap_or_else(|| panic!("{} has a cause in the trace", child.name));
-        assert_eq!(parent.name, stage, "what caused {}", child.name);
-        child = parent;
-    }
+    let cause = |span: &Span| {
+        let parent = by_id.get(span.parent_id.as_str());
+        *parent.unwrap_or_else(|| panic!("{} has a cause in the trace", span.name))
+    };
+    assert_eq!(cause(of("infer")).name, "resize");
+    assert_eq!(cause(of("resize")).name, first);
+    // the row, and where a heat map was wanted, the row of that
+    let rows: Vec<&str> = spans
+        .iter()
+        .filter(|span| span.name == "keep")
+        .map(|span| cause(span).name.as_str())
+        .collect();
+    assert_eq!(rows.iter().filter(|name| **name == "infer").count(), 1, "{rows:?}");
+    assert!(rows.iter().all(|name| ["infer", "gradcam"].contains(name)), "{rows:?}");
     let services: BTreeSet<&str> = spans.iter().map(|span| span.service.as_str()).collect();
     assert!(services.len() >= 4, "a process a role: {services:?}");
 }
@@ -68,7 +83,7 @@ async fn one_trace_from_the_producer_to_the_row() {
     let transport = AmqpTransport::new(config);
     let message = Plot::new(0).message().with_header("traceparent", traceparent(by_amqp));
     transport.publish_image(message).await.unwrap();
-    check(&spans(&traces, by_amqp).await, "ingest");
+    check(&spans(&traces, by_amqp, "ingest").await, "ingest");
 
     let by_http = "0af7651916cd43dd8448eb211c80319c";
     let door = hall.process("ingest").address("ingest: http").await;
@@ -84,5 +99,5 @@ async fn one_trace_from_the_producer_to_the_row() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
-    check(&spans(&traces, by_http).await, "POST /v1/images");
+    check(&spans(&traces, by_http, "POST /v1/images").await, "POST /v1/images");
 }
