@@ -96,6 +96,7 @@ fn child_that_trains() {
     run(&settings(), &control).unwrap();
 }
 
+#[expect(clippy::disallowed_methods, reason = "a child is watched here, without a runtime")]
 #[test]
 fn killed_and_resumed_a_training_ends_with_the_same_bits() {
     let dir = tempfile::tempdir().unwrap();
