@@ -5,6 +5,9 @@ use anyhow::Result;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
 
+/// What a line tells, and how.
+type Row<T> = (&'static str, fn(&Measured) -> T);
+
 /// Wilson's interval of 95 % for a share.
 fn interval(share: Share) -> (f64, f64) {
     if share.of == 0 {
@@ -71,7 +74,7 @@ pub fn normality(all: &[Measured], json: Option<&Path>) -> Result<()> {
         );
     }
     println!("\nmacro over plot types: mean of the seeds, least and largest of them");
-    let rows: [(&str, fn(&Measured) -> f64); 5] = [
+    let rows: [Row<f64>; 5] = [
         ("AUROC, medium and strong", |one| one.auroc),
         ("recall at the model's threshold", |one| one.recall.value()),
         ("recall at 1 % of the test Goods", |one| one.recall_at_one_percent),
@@ -83,7 +86,7 @@ pub fn normality(all: &[Measured], json: Option<&Path>) -> Result<()> {
         println!("{name:<36} {mean:.4}  [{least:.4}, {most:.4}]");
     }
     println!("\nall plots together, with intervals of 95 %");
-    let rows: [(&str, fn(&Measured) -> Share); 6] = [
+    let rows: [Row<Share>; 6] = [
         ("false alarms, known conditions", |one| one.alarms),
         ("recall, known conditions", |one| one.recall),
         ("false alarms, new conditions", |one| one.new_before),
