@@ -285,10 +285,14 @@ async fn simulate(seed: u64) {
         outside: tokio::runtime::Handle::current(),
     });
     let ms = Duration::from_millis;
+    // each lock of its own statement: a guard lives until the end of its statement
+    let batch = dice.lock().unwrap().random_range(1..6);
+    let linger = ms(dice.lock().unwrap().random_range(0..3));
+    let concurrency = dice.lock().unwrap().random_range(1..4);
     let policy = Policy {
-        batch: dice.lock().unwrap().random_range(1..6),
-        linger: ms(dice.lock().unwrap().random_range(0..3)),
-        concurrency: dice.lock().unwrap().random_range(1..4),
+        batch,
+        linger,
+        concurrency,
         timeout: ms(60),
         attempts: 4,
         retry_delays: vec![ms(2), ms(5)],

@@ -98,6 +98,10 @@ impl Line {
         self.producer.depth("probe").await.map_or(u64::MAX, |depth| depth.ready)
     }
 
+    pub async fn consumers(&self) -> u32 {
+        self.producer.depth("probe").await.map_or(0, |depth| depth.consumers)
+    }
+
     pub async fn dead(&self) -> u64 {
         self.producer.depth("probe").await.map_or(0, |depth| depth.dead)
     }

@@ -38,6 +38,7 @@ async fn f39_scale_churn() {
     for _ in 0..8 {
         last.push(Bench::start(transport(&rabbit.url), policy()).await);
     }
+    eventually("all eight are there", async || line.consumers().await == 8).await;
     line.send("slow", 320).await;
     let outcome = line.settle().await;
     assert_eq!((outcome.repeated, outcome.dead), (0, 0), "drained workers repeat nothing");
