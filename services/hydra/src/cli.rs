@@ -39,6 +39,9 @@ pub enum Command {
     /// Models: import, look, release.
     #[command(subcommand)]
     Model(Model),
+    /// Labels: what experts say of images, in and out.
+    #[command(subcommand)]
+    Label(Label),
     /// The hall's detectors and plot types, kept in a file.
     #[command(subcommand)]
     Catalog(Catalog),
@@ -66,12 +69,21 @@ pub enum Role {
     Keep,
     /// Serves pages and the API.
     Query,
+    /// Trains models that are asked for; what comes of it is a candidate.
+    Train,
 }
 
 impl Role {
     /// Every role that exists.
-    pub const ALL: [Self; 6] =
-        [Self::Ingest, Self::Resize, Self::Infer, Self::Gradcam, Self::Keep, Self::Query];
+    pub const ALL: [Self; 7] = [
+        Self::Ingest,
+        Self::Resize,
+        Self::Infer,
+        Self::Gradcam,
+        Self::Keep,
+        Self::Query,
+        Self::Train,
+    ];
 
     /// As on the command line, in queues and in metrics.
     pub fn name(self) -> &'static str {
@@ -82,6 +94,7 @@ impl Role {
             Self::Gradcam => "gradcam",
             Self::Keep => "keep",
             Self::Query => "query",
+            Self::Train => "train",
         }
     }
 }
@@ -199,6 +212,37 @@ pub enum Model {
     },
     /// Make a model the one whose verdict counts.
     Activate(Release),
+    /// Train a model on the labels of one or more plot types; it is not released by that.
+    Train(TrainArgs),
+    /// Judge a model on the frozen test set of its plot type.
+    Evaluate {
+        /// Its digest, or the first digits of it.
+        digest: String,
+    },
+    /// Let two models judge the labelled images of a plot type, and list where they differ.
+    Compare {
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+        /// Which plot type; the first model's if absent.
+        #[arg(long)]
+        plot_type: Option<String>,
+        /// All labelled images and not the test set alone: also what one of them was trained on.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Let a model judge the newest stored images of its plot type, and compare with what was
+    /// said of them at the time.
+    Backtest {
+        /// Its digest, or the first digits of it.
+        digest: String,
+        /// Images at most.
+        #[arg(long, default_value_t = 1000)]
+        images: u64,
+    },
+    /// Let a model predict in the shadow of the active one.
+    Candidate(Release),
     /// Return to the model that was active before.
     Rollback {
         /// The plot type.
@@ -206,6 +250,85 @@ pub enum Model {
         /// Why, for the record.
         #[arg(long)]
         why: String,
+    },
+}
+
+/// `hydra model train`.
+#[derive(Clone, Debug, Args)]
+pub struct TrainArgs {
+    /// The plot types. With `trunk` all of a hall's; several with `full` become one network.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub plot_type: Vec<String>,
+    /// How.
+    #[arg(long, value_enum, default_value = "full")]
+    pub recipe: RecipeKind,
+    /// The model that it starts from: digest, or the first digits of it.
+    #[arg(long)]
+    pub parent: Option<String>,
+    /// A recipe as JSON, as `model show` prints it; the other options change it.
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// compact, small-residual, resnet18 or inception-v3.
+    #[arg(long)]
+    pub architecture: Option<String>,
+    /// What the network sees, WIDTHxHEIGHT pixels.
+    #[arg(long)]
+    pub input: Option<String>,
+    /// One channel instead of three; with --input.
+    #[arg(long, requires = "input")]
+    pub grey: bool,
+    /// Show the network deviations from the plot type's Goods instead of pixels.
+    #[arg(long)]
+    pub align: bool,
+    /// Passes over the training images, at most.
+    #[arg(long)]
+    pub epochs: Option<usize>,
+    /// Everything random follows from it.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Make the model a candidate, which predicts in the shadow.
+    #[arg(long)]
+    pub candidate: bool,
+    /// Do not train here, but file a job for a `train` role.
+    #[arg(long)]
+    pub file: bool,
+    /// Why, for the record.
+    #[arg(long, default_value = "model train")]
+    pub why: String,
+}
+
+/// Recipes of `hydra model train`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecipeKind {
+    /// The parent's trunk, and a head fitted to its embeddings: seconds.
+    Transfer,
+    /// Every weight, from the parent's or from scratch.
+    Full,
+    /// One trunk for all the plot types, and a head for each.
+    Trunk,
+}
+
+/// `hydra label`.
+#[derive(Debug, Subcommand)]
+pub enum Label {
+    /// Label images, all or none: a CSV or JSON file that names them by image, content, or plot
+    /// type, run and chunk; or a folder with a folder of images for each label.
+    Import {
+        /// File or folder.
+        path: PathBuf,
+        /// Of images that the file does not say it of.
+        #[arg(long)]
+        plot_type: Option<String>,
+        /// Why, for the record.
+        #[arg(long, default_value = "label import")]
+        why: String,
+    },
+    /// Write the labels of a plot type, as JSON if the file ends so, else as CSV.
+    Export {
+        /// Which.
+        plot_type: String,
+        /// The file; `-` is standard output.
+        path: PathBuf,
     },
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub work: Work,
     /// The doors.
     pub ingest: Ingest,
+    /// Training.
+    pub train: Train,
     /// Pages and API.
     pub query: Listen,
     /// Health pages.
@@ -98,6 +100,14 @@ pub struct Ingest {
     /// Watched folders.
     #[serde(default)]
     pub folders: Vec<FolderConfig>,
+}
+
+/// Section `train`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// Jobs under way: pixels and checkpoints.
+    pub folder: PathBuf,
 }
 
 /// Section `shutdown`.

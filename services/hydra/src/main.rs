@@ -1,5 +1,7 @@
 //! The one binary: roles and commands. The composition root: only here services meet.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod bench;
 mod cli;
 mod commands;
@@ -53,6 +55,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Publish(publish) => commands::publish(publish, config).await,
         Command::Simulate(simulate) => commands::simulate(simulate, config).await,
         Command::Model(model) => commands::model(model, config).await,
+        Command::Label(label) => commands::label(label, config).await,
         Command::Catalog(catalog) => commands::catalog(catalog, config).await,
         Command::Dead(dead) => commands::dead(dead, config).await,
         Command::Bench(command) => bench::bench(command, config).await,

@@ -40,6 +40,7 @@ pub async fn start(
         Role::Gradcam => gradcam(process, parts)?,
         Role::Keep => keep(process, parts),
         Role::Query => query(process, parts).await?,
+        Role::Train => train(process, parts).await?,
     }
     Ok(())
 }
@@ -94,6 +95,12 @@ fn keep(process: &mut Process, parts: Parts) {
         Ok(())
     });
     stage(process, keep);
+}
+
+async fn train(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
+    let trainer = crate::commands::train::trainer(&parts.config, &parts.database).await?;
+    stage(process, hydra_train::job::Train::new(trainer));
+    Ok(())
 }
 
 async fn query(process: &mut Process, parts: Parts) -> anyhow::Result<()> {

@@ -1,18 +1,25 @@
 //! `hydra model`: import, look, release.
 
 use crate::{
-    cli::{Model as Command, Release},
-    commands::catalog::by,
+    cli::{Model as Command, Release, TrainArgs},
+    commands::{
+        catalog::by,
+        figures,
+        replay::{self, Bench},
+        train,
+    },
     config::Config,
     models,
 };
 use anyhow::{Context, anyhow, bail};
+use hydra_amqp::AmqpTransport;
 use hydra_blobs::Blobs;
 use hydra_model::{
     Library, Runtime,
     import::{ImportRequest, import_file},
 };
-use hydra_proto::{Label, ModelDigest, PlotTypeName, Threshold};
+use hydra_proto::{Label, ModelDigest, PlotTypeName, Threshold, events::TrainingWanted};
+use hydra_stage::{Destination, Outgoing, Transport};
 use hydra_store::{
     Database,
     model::{self, Model},
@@ -57,7 +64,36 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
             println!("{} models", found.len());
         }
         Command::Show { digest } => show(&find(&database, &digest).await?),
-        Command::Activate(wanted) => activate(&database, wanted).await?,
+        Command::Train(args) => train(args, &config, &database).await?,
+        Command::Evaluate { digest } => {
+            let model = find(&database, &digest).await?.model;
+            let bench = Bench::open(&config, &database).await?;
+            for plot_type in &model.plot_types {
+                println!("{plot_type}");
+                replay::evaluate(&bench, model.digest, plot_type).await?;
+            }
+        }
+        Command::Compare { first, second, plot_type, all } => {
+            let models =
+                [find(&database, &first).await?.model, find(&database, &second).await?.model];
+            let plot_type = match plot_type {
+                Some(name) => name.parse()?,
+                None => only_plot_type(&models[0].plot_types)?,
+            };
+            let bench = Bench::open(&config, &database).await?;
+            let digests = [models[0].digest, models[1].digest];
+            replay::compare(&bench, digests, &plot_type, all).await?;
+        }
+        Command::Backtest { digest, images } => {
+            let model = find(&database, &digest).await?.model;
+            let bench = Bench::open(&config, &database).await?;
+            for plot_type in &model.plot_types {
+                println!("{plot_type}");
+                replay::backtest(&bench, model.digest, plot_type, images).await?;
+            }
+        }
+        Command::Activate(wanted) => release_as(&database, wanted, false).await?,
+        Command::Candidate(wanted) => release_as(&database, wanted, true).await?,
         Command::Rollback { plot_type, why } => {
             let plot_type: PlotTypeName = plot_type.parse()?;
             release::release(&database, plot_type, Action::Rollback, by(why)).await?;
@@ -104,14 +140,62 @@ async fn find(database: &Database, digest: &str) -> anyhow::Result<Model> {
     }
 }
 
-async fn activate(database: &Database, wanted: Release) -> anyhow::Result<()> {
+async fn release_as(database: &Database, wanted: Release, candidate: bool) -> anyhow::Result<()> {
     let model = find(database, &wanted.digest).await?.model;
     let manifest = hydra_model::Manifest::parse(model.manifest.as_bytes())?;
     for plot_type in model.plot_types {
         let thresholds: Thresholds = manifest.thresholds.clone().into_iter().collect();
-        let action = Action::Activate(model.digest, thresholds);
+        let (name, action) = match candidate {
+            true => ("candidate", Action::Candidate(model.digest, thresholds)),
+            false => ("active", Action::Activate(model.digest, thresholds)),
+        };
         release::release(database, plot_type.clone(), action, by(wanted.why.clone())).await?;
-        println!("{plot_type}: active is {}", model.digest);
+        println!("{plot_type}: {name} is {}", model.digest);
+    }
+    Ok(())
+}
+
+fn only_plot_type(names: &[PlotTypeName]) -> anyhow::Result<PlotTypeName> {
+    match names {
+        [name] => Ok(name.clone()),
+        _ => bail!("the first model is of {} plot types; say which: --plot-type", names.len()),
+    }
+}
+
+/// Trains here, or files the job.
+async fn train(args: TrainArgs, config: &Config, database: &Database) -> anyhow::Result<()> {
+    let parent = match &args.parent {
+        Some(digest) => Some(find(database, digest).await?.model.digest),
+        None => None,
+    };
+    if args.file {
+        let job = train::job(args, parent)?;
+        let event = TrainingWanted {
+            job_id: job.id,
+            plot_types: job.plot_types.iter().map(ToString::to_string).collect(),
+            recipe_json: serde_json::to_string(&job.recipe)?,
+            who: job.by.who,
+            why: job.by.why,
+        };
+        let transport = AmqpTransport::new(config.broker.clone());
+        // asked for twice it is one job
+        let (queue, message) = Outgoing::of(&event).caused_by(&event.job_id, 0);
+        let sent = transport.publish(Destination::Queue(queue.to_owned()), message).await;
+        transport.close().await;
+        sent?;
+        println!("filed; a train role makes the model a candidate");
+        return Ok(());
+    }
+    for made in train::train(args, parent, config, database).await? {
+        println!("{}: model {}", made.learnt.plot_type, made.digest);
+        for line in figures::lines(&made.learnt.figures) {
+            println!("  {line}");
+        }
+        for line in &made.left_out {
+            println!("  left out: {line}");
+        }
+        let digest = &made.digest.to_string()[..12];
+        println!("  released by: hydra model activate {digest} --why ...");
     }
     Ok(())
 }
@@ -142,8 +226,11 @@ fn show(model: &Model) {
     println!("digest  {}", model.model.digest);
     let labels: Vec<String> = model.model.labels.iter().map(ToString::to_string).collect();
     println!("labels  {}", labels.join(", "));
-    println!("{}", model.model.manifest);
-    if let Some(evaluation) = &model.model.evaluation {
-        println!("{evaluation}");
+    match figures::of(model) {
+        Some(figures) => {
+            figures::lines(&figures).iter().for_each(|line| println!("{line}"));
+            println!("recipe  {}", figures.recipe);
+        }
+        None => println!("{}", model.model.manifest),
     }
 }

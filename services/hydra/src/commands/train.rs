@@ -1,0 +1,135 @@
+//! `hydra model train`: a job on this machine, with its progress, or filed for a `train` role.
+
+use crate::{cli::TrainArgs, commands::catalog::by, config::Config, models::runtime_config};
+use anyhow::{Context, bail};
+use hydra_blobs::Blobs;
+use hydra_model::Runtime;
+use hydra_proto::{ContentHash, ModelDigest, PlotTypeName, registry::InputShape};
+use hydra_store::Database;
+use hydra_train::{
+    fit::{Control, Progress, Report},
+    graph::Architecture,
+    job::{Job, Made, Trainer},
+    recipe::{Kind, Recipe},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// What a process needs to train.
+///
+/// # Errors
+/// When the runtime or the store cannot be opened.
+pub async fn trainer(config: &Config, database: &Database) -> anyhow::Result<Trainer> {
+    Ok(Trainer {
+        database: database.clone(),
+        blobs: Blobs::open(&config.blobs).await?,
+        runtime: Runtime::load(&runtime_config(config))?,
+        folder: config.train.folder.clone(),
+        device: hydra_train::device(),
+    })
+}
+
+/// Trains here until it is done; Ctrl-C ends it after the step under way, and the same command
+/// goes on from there.
+///
+/// # Errors
+/// Why there is no model.
+pub async fn train(
+    args: TrainArgs,
+    parent: Option<ModelDigest>,
+    config: &Config,
+    database: &Database,
+) -> anyhow::Result<Vec<Made>> {
+    let job = job(args, parent)?;
+    let trainer = trainer(config, database).await?;
+    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{msg}")?);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.set_message("reading and decoding labelled plots");
+    let cancel = Arc::new(AtomicBool::new(false));
+    let told = bar.clone();
+    let report: Report = Arc::new(move |progress: &Progress| told.set_message(line(progress)));
+    let control =
+        Control { cancel: Some(cancel.clone()), report: Some(report), ..Control::default() };
+    let stop = hydra_boot::stop_on_signal()?;
+    let work = trainer.run(&job, control);
+    tokio::pin!(work);
+    let made = tokio::select! {
+        made = &mut work => made,
+        () = stop.cancelled() => {
+            cancel.store(true, Ordering::Relaxed);
+            work.await
+        }
+    };
+    bar.finish_and_clear();
+    Ok(made?)
+}
+
+fn line(progress: &Progress) -> String {
+    let left = Duration::from_secs(progress.left_s.min(1e9) as u64);
+    let validation =
+        progress.validation_loss.map_or_else(String::new, |l| format!(", validation {l:.4}"));
+    format!(
+        "epoch {}/{}: {} of {} images, {:.0} a second, at most {} min {} s left; loss {:.4}{validation}",
+        progress.epoch,
+        progress.epochs,
+        progress.images,
+        progress.images_wanted,
+        progress.images_per_s,
+        left.as_secs() / 60,
+        left.as_secs() % 60,
+        progress.training_loss,
+    )
+}
+
+/// The job that the command line asks for. Its id follows from what is asked, so that the same
+/// command goes on where it was left.
+///
+/// # Errors
+/// What is wrong with a setting.
+pub fn job(args: TrainArgs, parent: Option<ModelDigest>) -> anyhow::Result<Job> {
+    let mut recipe = match &args.settings {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("reading {}", path.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?
+        }
+        None => Recipe::new(match args.recipe {
+            crate::cli::RecipeKind::Transfer => Kind::Transfer,
+            crate::cli::RecipeKind::Full => Kind::Full,
+            crate::cli::RecipeKind::Trunk => Kind::Trunk,
+        }),
+    };
+    recipe.parent = parent.or(recipe.parent);
+    if let Some(name) = &args.architecture {
+        let found = Architecture::ALL.into_iter().find(|a| a.name() == name);
+        let known = Architecture::ALL.map(Architecture::name).join(", ");
+        recipe.architecture = found.with_context(|| format!("{name:?} is none of {known}"))?;
+    }
+    if let Some(size) = &args.input {
+        let (width, height) = size.split_once('x').context("--input is WIDTHxHEIGHT")?;
+        let channels = if args.grey { 1 } else { 3 };
+        let (width, height) = (width.parse()?, height.parse()?);
+        recipe.input = InputShape { width, height, channels, letterbox: false };
+    }
+    recipe.align |= args.align;
+    if let Some(epochs) = args.epochs {
+        recipe.fit.epochs = epochs;
+    }
+    if let Some(seed) = args.seed {
+        (recipe.fit.seed, recipe.split.seed) = (seed, seed);
+    }
+    let plot_types: Vec<PlotTypeName> =
+        args.plot_type.iter().map(|name| name.trim().parse()).collect::<Result<_, _>>()?;
+    if recipe.kind == Kind::Transfer && recipe.parent.is_none() {
+        bail!("a transfer takes the trunk of a model that was trained here: --parent DIGEST");
+    }
+    let asked = format!("{plot_types:?} {}", serde_json::to_string(&recipe)?);
+    let id = ContentHash::of(asked.as_bytes()).to_string();
+    Ok(Job { id, plot_types, recipe, candidate: args.candidate, by: by(args.why) })
+}
