@@ -1,9 +1,8 @@
 //! Retention on three databases: what goes, what never goes, and when files follow.
 #![allow(clippy::unwrap_used)]
 
-mod common;
+mod plots;
 
-use common::{ARRIVED_US, BAD, GOOD, Plot, declare, fresh};
 use hydra_blobs::{Blobs, BlobsConfig};
 use hydra_keep::{
     Keep,
@@ -18,6 +17,7 @@ use hydra_store::{
     retention::{self, pin_images},
 };
 use hydra_testkit::Engine;
+use plots::{ARRIVED_US, BAD, GOOD, Plot, declare, fresh};
 
 const DAY_US: i64 = 86_400_000_000;
 

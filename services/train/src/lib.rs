@@ -10,6 +10,7 @@ pub mod fit;
 pub mod graph;
 pub mod head;
 pub mod job;
+pub mod library;
 pub mod net;
 pub use hydra_normality as normality;
 pub mod pixels;

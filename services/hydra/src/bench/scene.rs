@@ -1,6 +1,6 @@
 //! Plot types with models, images sent as producers send them, and the rows that come of them.
 
-use crate::{config::Config, models};
+use crate::config::Config;
 use anyhow::{Context, bail};
 use futures::{StreamExt, stream};
 use hydra_amqp::AmqpTransport;
@@ -81,7 +81,8 @@ impl Scene {
         catalog::apply(&self.database, wanted, false, by()).await?;
         for (name, bundle) in pairs {
             let names = vec![name.clone()];
-            let digest = models::add(&self.library, &self.database, bundle, names).await?;
+            let digest =
+                hydra_train::library::add(&self.library, &self.database, bundle, names).await?;
             let mut thresholds = Thresholds::new();
             for label in &bundle.manifest.labels {
                 thresholds.insert(label.clone(), Threshold::try_from(0.0)?);

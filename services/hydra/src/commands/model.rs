@@ -51,7 +51,8 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
             let imported = work.await?.context("not imported")?;
             println!("{}", imported.report);
             let digest =
-                models::add(&library, &database, &imported.bundle, vec![plot_type]).await?;
+                hydra_train::library::add(&library, &database, &imported.bundle, vec![plot_type])
+                    .await?;
             println!("model {digest}");
             println!("released by: hydra model activate {} --why ...", &digest.to_string()[..12]);
         }

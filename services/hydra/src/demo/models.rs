@@ -5,7 +5,6 @@
 //! truth is never asked; what is drawn for training is drawn without faults, as an expert would
 //! pick Goods by eye.
 
-use crate::models;
 use anyhow::{Context, anyhow};
 use futures::{StreamExt, stream};
 use hydra_hall::{Hall, Mix, Painter, PlotType};
@@ -67,7 +66,8 @@ pub async fn prepare(
     while let Some(learnt) = learning.next().await {
         let (name, learnt) = learnt?;
         bar.set_message(name.to_string());
-        let digest = models::add(library, database, &learnt, vec![name.clone()]).await?;
+        let digest =
+            hydra_train::library::add(library, database, &learnt, vec![name.clone()]).await?;
         activate(database, name, digest).await?;
         bar.inc(1);
     }

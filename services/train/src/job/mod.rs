@@ -9,6 +9,7 @@ pub use stored::{Stored, StoredError};
 
 use crate::eval::split::Fixed;
 use crate::fit::Control;
+use crate::library::{self, AddError};
 use crate::recipe::{
     LearnError, Learnt, Network, Parent, ParentError, PlotSet, Recipe, bundle_of, learn,
 };
@@ -18,7 +19,6 @@ use hydra_blobs::{BlobError, Blobs};
 use hydra_model::import::ImportError;
 use hydra_model::{Library, LibraryError, Runtime};
 use hydra_proto::{ContentHash, ModelDigest, PlotTypeName};
-use hydra_store::model::{self, NewModel};
 use hydra_store::release::{self, Action, By, Thresholds};
 use hydra_store::{Database, StoreError, training};
 use std::path::PathBuf;
@@ -65,6 +65,9 @@ pub enum JobError {
     /// The library.
     #[error("the library")]
     Library(#[from] LibraryError),
+    /// The new model is not in the library.
+    #[error("the model was not added")]
+    Add(#[from] AddError),
     /// Originals or the folder for their pixels.
     #[error(transparent)]
     Stored(#[from] StoredError),
@@ -177,23 +180,13 @@ impl Trainer {
         });
         let (bundle, learnt) = sealing.await??;
         self.blobs.put(Bytes::from(learnt.network.to_bytes())).await?;
-        let digest = Library::new(self.blobs.clone()).add(&bundle).await?;
         let name = &learnt.plot_type;
         training::fix(&self.database, name, &learnt.test, &learnt.trained).await?;
-        let manifest = &bundle.manifest;
-        let new = NewModel {
-            digest,
-            architecture: manifest.architecture.clone(),
-            parent: manifest.parent,
-            inputs: vec![manifest.input.shape()],
-            labels: manifest.labels.clone(),
-            plot_types: vec![name.clone()],
-            manifest: String::from_utf8_lossy(&bundle.manifest_bytes).into_owned(),
-            evaluation: Some(manifest.evaluation.to_string()),
-        };
-        model::insert(&self.database, new).await?;
+        let shelf = Library::new(self.blobs.clone());
+        let digest = library::add(&shelf, &self.database, &bundle, vec![name.clone()]).await?;
         if job.candidate {
-            let thresholds: Thresholds = manifest.thresholds.clone().into_iter().collect();
+            let proposed = &bundle.manifest.thresholds;
+            let thresholds: Thresholds = proposed.clone().into_iter().collect();
             let action = Action::Candidate(digest, thresholds);
             release::release(&self.database, name.clone(), action, job.by.clone()).await?;
         }
