@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests on a machine of any state: sets up, starts the servers, checks format and lints,
-# builds the pages, runs every test. Arguments go to the test runner. Ends with its summary.
+# builds the pages, checks what operators get, runs every test. Arguments go to the test runner of
+# the Rust tests, whose summary comes last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 say() { printf '\ntest: %s\n' "$*"; }
@@ -27,6 +28,9 @@ cargo clippy --quiet --workspace --all-targets -- -D warnings
 
 say "builds"
 cargo build --workspace --bins --tests
+
+say "chart, compose file, Dockerfile, alerts, dashboards, docs"
+HYDRA_BIN=${CARGO_TARGET_DIR:-target}/debug/hydra scripts/check-ops.sh -q -m 'not slow'
 
 say "tests"
 if cargo nextest --version >/dev/null 2>&1; then

@@ -22,7 +22,7 @@ import pytest
 from chart import ROOT
 from hydra import BINARY, MariaDb, needs_hydra, needs_mariadb
 from test_broker_rights import manage, topology
-from test_observability import DASHBOARDS, FOREIGN, AWAITED, metrics_of, panels, promql
+from test_observability import DASHBOARDS, FOREIGN, metrics_of, panels, promql
 
 BROKER = os.environ.get("HYDRA_TEST_RABBITMQ")
 needs_broker = pytest.mark.skipif(not BROKER, reason="no RabbitMQ (scripts/services.sh start rabbitmq)")
@@ -212,7 +212,7 @@ def test_every_query_of_our_own_metrics_returns_series(demo):
                 names = metrics_of(target.get("expr", ""))
                 ours = {n for n in names if n.startswith("hydra_")}
                 # memory instead of a broker: its queues are looked at above
-                if ours and not ours & (TROUBLE | AWAITED) and not names & FOREIGN:
+                if ours and not ours & TROUBLE and not names & FOREIGN:
                     if 'outcome!~"done|duplicate"' not in target["expr"] and not prometheus.query(concrete(target["expr"])):
                         empty.append(f"{name}: {panel['title']}")
     assert not empty
