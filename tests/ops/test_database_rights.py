@@ -15,7 +15,7 @@ spec = importlib.util.spec_from_file_location("database_users", SCRIPT)
 database_users = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(database_users)
 RIGHTS = database_users.rights()
-DENIED = {1044, 1142, 1143, 1227, 1290, 1370}  # access denied, in its forms; 1290: --secure-file-priv
+DENIED = {1044, 1045, 1142, 1143, 1227, 1290, 1370}  # access denied, in its forms; 1290: --secure-file-priv
 WRITES = ("insert", "update", "delete")
 
 

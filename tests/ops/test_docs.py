@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import threading
 import http.server
@@ -114,7 +115,31 @@ def test_the_simulated_table_is_what_the_command_prints():
     assert written == expected
 
 
-def test_the_python_client_publishes_what_ingest_reads(tmp_path):
+def python(_):
+    return lambda url: ["python3", DOCS / "clients/publish.py", url.geturl()]
+
+
+def java(folder):
+    jar = "/usr/share/java/amqp-client.jar"  # Debian's librabbitmq-client-java
+    if not (shutil.which("javac") and Path(jar).exists()):
+        pytest.skip("no Java with RabbitMQ's client (apt install default-jdk-headless librabbitmq-client-java)")
+    built = run("javac", "-Xlint:all", "-Werror", "-cp", jar, "-d", folder, DOCS / "clients/Publish.java")
+    assert built.returncode == 0, built.stderr
+    logger = list(Path("/usr/share/java").glob("slf4j-*.jar"))
+    path = ":".join([jar, str(folder), *map(str, logger)])
+    return lambda url: ["java", "-cp", path, "Publish", url.geturl()]
+
+
+def cpp(folder):
+    if not Path("/usr/include/amqp.h").exists():
+        pytest.skip("no librabbitmq (apt install librabbitmq-dev)")
+    built = run("g++", "-Wall", "-Wextra", "-Werror", "-o", folder / "publish", DOCS / "clients/publish.cpp", "-lrabbitmq")
+    assert built.returncode == 0, built.stderr
+    return lambda url: [folder / "publish", url.hostname, str(url.port), url.path[1:], url.username, url.password]
+
+
+@pytest.mark.parametrize("client", [python, java, cpp], ids=lambda client: client.__name__)
+def test_a_client_publishes_what_ingest_reads_and_fails_where_nobody_takes_it(client, tmp_path):
     broker = os.environ.get("HYDRA_TEST_RABBITMQ")
     if not broker:
         pytest.skip("no RabbitMQ (scripts/services.sh start rabbitmq)")
@@ -122,6 +147,7 @@ def test_the_python_client_publishes_what_ingest_reads(tmp_path):
 
     from test_broker_rights import manage
 
+    command = client(tmp_path)
     vhost = f"client-{secrets.token_hex(4)}"
     parts = urllib.parse.urlsplit(broker)
     url = f"amqp://{parts.username}:{parts.password}@{parts.hostname}:{parts.port}/{vhost}"
@@ -130,14 +156,17 @@ def test_the_python_client_publishes_what_ingest_reads(tmp_path):
         connection = pika.BlockingConnection(pika.URLParameters(url))
         channel = connection.channel()
         channel.exchange_declare("hydra.images", "fanout", durable=True)
+        (tmp_path / "plot.png").write_bytes(PNG)
+        publish = [*command(urllib.parse.urlsplit(url)), tmp_path / "plot.png"]
+        assert run(*publish).returncode != 0, "no queue has taken it"
         channel.queue_declare("ingest")
         channel.queue_bind("ingest", "hydra.images")
-        (tmp_path / "plot.png").write_bytes(PNG)
-        sent = run("python3", DOCS / "clients/publish.py", url, tmp_path / "plot.png", env={**os.environ})
+        sent = run(*publish, env={**os.environ})
         assert sent.returncode == 0, sent.stderr
         _, properties, body = channel.basic_get("ingest", auto_ack=True)
         assert body == PNG and properties.delivery_mode == 2
-        assert properties.headers["plot-type"] == "CDC_occupancy" and properties.headers["run"] == "80464"
+        facts = {name: properties.headers[name] for name in ("plot-type", "run", "chunk")}
+        assert facts == {"plot-type": "CDC_occupancy", "run": "80464", "chunk": "37"}
         connection.close()
     finally:
         manage("DELETE", f"vhosts/{vhost}")

@@ -158,7 +158,8 @@ def test_the_rules_for_queues_see_a_queue_without_consumer_and_a_dead_letter(bro
     dead = broker_prometheus.query(expressions["HydraDeadLettersWait"])
     assert [series["metric"]["queue"] for series in dead] == ["infer.dead"]
     # the alarms are scraped, and none is on
-    assert broker_prometheus.query('{__name__=~"rabbitmq_alarms_(memory_used_watermark|free_disk_space_watermark)"}')
+    alarms = '{__name__=~"rabbitmq_alarms_(memory_used_watermark|free_disk_space_watermark)"}'
+    eventually("the alarms are scraped", lambda: broker_prometheus.query(alarms))
     assert not broker_prometheus.query(expressions["HydraBrokerAlarm"])
 
 
@@ -194,7 +195,10 @@ def demo(tmp_path_factory):
             # it learns first what is normal
             eventually("images are judged", judged, within_s=300)
             eventually("heat maps are made", lambda: judged() and prometheus.query('hydra_messages_total{stage="gradcam"}'), within_s=120)
-            yield prometheus, folder / "hall" / "hydra.db"
+            # somebody watches
+            with urllib.request.urlopen(f"http://127.0.0.1:{query}/api/v1/live", timeout=30):
+                eventually("the watcher is counted", lambda: prometheus.query("hydra_query_streams > 0"))
+                yield prometheus, folder / "hall" / "hydra.db"
         finally:
             process.terminate()
             process.wait(timeout=60)
@@ -202,6 +206,7 @@ def demo(tmp_path_factory):
                 prometheus.close()
 
 
+@pytest.mark.slow
 @needs_hydra
 def test_every_query_of_our_own_metrics_returns_series(demo):
     prometheus, _ = demo
@@ -262,6 +267,7 @@ def rows(demo):
         database.close()
 
 
+@pytest.mark.slow
 @needs_hydra
 @needs_mariadb
 def test_every_sql_query_returns_rows(rows):
