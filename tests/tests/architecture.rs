@@ -180,7 +180,7 @@ fn bans() -> Vec<Ban> {
     list.iter()
         .map(|entry| {
             let spec = entry["crate"].as_str().expect("a crate");
-            let (name, below) = match spec.split_once("@<") {
+            let (name, below) = match spec.split_once(":<") {
                 Some((name, version)) => (name, Some(version.to_owned())),
                 None => (spec, None),
             };
