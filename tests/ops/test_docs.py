@@ -15,6 +15,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from chart import ROOT
+from hydra import BINARY, run as hydra
 
 DOCS = ROOT / "docs"
 # bench pages and the architecture have owners and checks of their own, but their links count
@@ -97,6 +98,25 @@ def test_the_events_of_the_asyncapi_file_are_those_of_the_contract():
     assert found == contract
     facts = re.search(r"NAMES: \[&str; \d+\] =\s*\[([^\]]+)\]", (ROOT / "services/ingest/src/facts.rs").read_text())[1]
     assert set(messages["Image"]["headers"]["properties"]) == {*re.findall(r'"([\w-]+)"', facts), "traceparent"}
+
+
+def test_every_test_that_a_page_names_is_there():
+    """Names of three words and more, in backticks."""
+    trees = ("services", "tests", "migrations", "proto")
+    text = "\n".join(p.read_text() for t in trees for p in (ROOT / t).rglob("*") if p.suffix in (".rs", ".py") and "node_modules" not in p.parts)
+    there = set(re.findall(r"\b(?:fn|def) (\w+)", text))
+    for page in ("security/controls.md", "operate/servers.md"):
+        named = set(re.findall(r"`([a-z]\w*(?:_\w+){2,})`", (DOCS / page).read_text()))
+        assert named and named <= there, named - there
+
+
+def test_the_configuration_reference_is_what_hydra_prints():
+    """The page includes the file that is compiled in, and `hydra settings` prints it."""
+    assert "{{#include ../services/hydra/src/default.toml}}" in (DOCS / "configuration.md").read_text()
+    if BINARY is None:
+        pytest.skip("hydra is not built (cargo build --bin hydra)")
+    printed = hydra("settings")
+    assert printed.returncode == 0 and printed.stdout == (ROOT / "services/hydra/src/default.toml").read_text()
 
 
 def test_the_table_of_events_is_the_contract():

@@ -8,6 +8,9 @@ import re
 import subprocess
 import threading
 import tomllib
+import struct
+import urllib.request
+import zlib
 from pathlib import Path
 
 import pytest
@@ -16,10 +19,24 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from chart import ROOT
+from hydra import BINARY, needs_hydra
+from test_live import eventually, free_port
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DEFAULTS = tomllib.loads((ROOT / "services/hydra/src/default.toml").read_text())
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+# a grey square of 32 pixels
+PNG = b"\x89PNG\r\n\x1a\n" + b"".join((
+    chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 0, 0, 0, 0)),
+    chunk(b"IDAT", zlib.compress((b"\0" + b"\x80" * 32) * 32)),
+    chunk(b"IEND", b""),
+))  # fmt: skip
 ONE_SHOT = {"migrate", "simulate"}
 
 
@@ -149,6 +166,64 @@ def test_the_root_of_an_image_holds_the_program_its_libraries_and_no_shell(probe
         # the program starts with nothing but this root around it
         started = run("chroot", root, "/usr/bin/probe", "many")
         assert started.returncode == 64, started.stderr
+
+
+ON_A_READ_ONLY_ROOT = """
+set -e
+mount --bind "$1" "$1"
+mount -o remount,ro,bind "$1"
+mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
+mount -t tmpfs -o uid=65532,gid=65532 tmpfs "$1/var/lib/hydra"
+exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \
+  chroot --userspec=65532:65532 --groups= "$1" /usr/bin/hydra up
+"""
+
+
+@needs_hydra
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_hydra_works_on_a_read_only_root_as_a_plain_user_without_rights(probe, tmp_path):
+    """S18, as far as it needs no cluster: the root of the image, an image taken, its row on the page's API."""
+    root = tmp_path / "root"
+    runtime = ROOT / ".cache/onnxruntime/libonnxruntime.so"
+    files = [f"{BINARY}=/usr/bin/hydra", f"{probe}=/usr/bin/probe", f"{runtime.resolve()}=/usr/lib/hydra/libonnxruntime.so"]
+    built = run(ROOT / "scripts/image-root.sh", root, *files)
+    assert built.returncode == 0, built.stderr
+    ports = {name: free_port() for name in ("health", "query", "ingest")}
+    environment = {
+        "HYDRA_DATABASE__URL": "sqlite:/var/lib/hydra/hydra.db",
+        "HYDRA_BLOBS__URL": "file:///var/lib/hydra/blobs",
+        "HYDRA_INGEST__JOURNALS": "/var/lib/hydra/journals",
+        "HYDRA_TRAIN__FOLDER": "/var/lib/hydra/training",
+        "HYDRA_ONNX__LIBRARY": "/usr/lib/hydra/libonnxruntime.so",
+        **{f"HYDRA_{name.upper()}__ADDRESS": f"127.0.0.1:{port}" for name, port in ports.items()},
+    }
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            ["unshare", "--mount", "bash", "-c", ON_A_READ_ONLY_ROOT, "bash", root],
+            env={"PATH": os.environ["PATH"], **environment}, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            said = lambda: (tmp_path / "log").read_text()[-3000:]
+            eventually("hydra is ready", lambda: ended(process, said) or run(probe, str(ports["health"])).returncode == 0)
+            status = dict(re.findall(r"^(\w+):\t(.*)$", Path(f"/proc/{process.pid}/status").read_text(), re.M))
+            assert status["Uid"].split() == ["65532"] * 4 and status["Groups"].strip() == ""
+            assert int(status["CapEff"], 16) == 0 and status["NoNewPrivs"] == "1"
+            mounts = Path(f"/proc/{process.pid}/mountinfo").read_text().splitlines()
+            # of the file system that is its root: fields of proc(5), the sixth are the options
+            at_root = [line.split()[5] for line in mounts if line.split()[4] == "/"]
+            assert at_root and all("ro" in options.split(",") for options in at_root), mounts
+            url = f"http://127.0.0.1:{ports['ingest']}/v1/images?plot-type=CDC_occupancy&run=7&chunk=1"
+            sent = urllib.request.urlopen(urllib.request.Request(url, data=PNG, method="POST"), timeout=30)
+            assert sent.status == 201
+            page = f"http://127.0.0.1:{ports['query']}/api/v1/plot-types"
+            eventually("it is on the page", lambda: b"CDC_occupancy" in urllib.request.urlopen(page, timeout=30).read())
+        finally:
+            process.terminate()
+            assert process.wait(timeout=60) == 0, said()
+
+
+def ended(process, said):
+    assert process.poll() is None, said()
 
 
 @functools.cache
