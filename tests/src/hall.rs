@@ -1,13 +1,14 @@
 //! Broker, database, blobs and the roles as processes.
 
 use crate::{Producer, producer::PLOT_TYPES, release_small_model};
-use hydra_proto::ImageId;
+use hydra_proto::{ImageId, Label};
 use hydra_store::{Database, DatabaseConfig, entity, orm};
 use hydra_testkit::{
     Balance, Database as Scratch, Engine, Hydra, MariaDbNode, Proxy, Rabbit, RabbitNode,
     eventually, eventually_within,
 };
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -354,6 +355,24 @@ impl Hall {
         });
         let ids = ids.await.unwrap_or_default();
         ids.iter().filter_map(|id| ImageId::from_slice(id)).collect()
+    }
+
+    /// The images whose verdict is Bad or another label that is no Good, and confirmed.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    pub async fn bad(&self) -> BTreeSet<String> {
+        use orm::{ColumnTrait, EntityTrait, QueryFilter};
+        let found = self.db.run(|pool| async move {
+            let active = entity::prediction::Column::Role.eq(0);
+            entity::prediction::Entity::find().filter(active).all(&pool).await
+        });
+        let found = found.await.expect("the database answers");
+        let good = |row: &entity::prediction::Model| {
+            row.label.parse::<Label>().is_ok_and(|label| label.counts_as_good())
+        };
+        let bad = found.iter().filter(|row| row.confidence >= row.threshold && !good(row));
+        bad.filter_map(|row| ImageId::from_slice(&row.image_id)).map(|id| id.to_string()).collect()
     }
 
     /// How many images have rows.

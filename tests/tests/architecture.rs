@@ -167,6 +167,25 @@ fn tools_of_the_tests_stay_in_the_tests() {
     }
 }
 
+/// S04: what comes in a message is never fetched. `notify` calls the addresses of its own
+/// configuration; the rest of what speaks HTTP by itself are tests.
+#[test]
+fn no_worker_can_fetch_a_url() {
+    const CLIENTS: [&str; 7] =
+        ["reqwest", "ureq", "isahc", "surf", "curl", "attohttpc", "hyper-util"];
+    const MAY: [&str; 3] = ["hydra-testkit", "hydra-notify", "e2e"];
+    for package in metadata().workspace_packages() {
+        let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+        let clients: Vec<&str> =
+            normal.map(|d| d.name.as_str()).filter(|name| CLIENTS.contains(name)).collect();
+        assert!(
+            clients.is_empty() || MAY.contains(&package.name.as_str()),
+            "{}: {clients:?}",
+            package.name
+        );
+    }
+}
+
 /// One entry of deny.toml's `bans.deny`.
 struct Ban {
     name: String,

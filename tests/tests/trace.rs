@@ -4,6 +4,7 @@
 
 use e2e::{Hall, Place, Plot, STAGES};
 use hydra_amqp::{AmqpTransport, BrokerConfig};
+use hydra_stage::Message;
 use hydra_testkit::{Span, Traces, eventually};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,4 +99,63 @@ async fn one_trace_from_the_producer_to_the_row() {
         .unwrap();
     assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
     check(&spans(&traces, by_http, "POST /v1/images").await, "POST /v1/images");
+}
+
+/// With a share of none, the whole trace of every image that turned out Bad is told, from the
+/// first span on, and the trace of every error; of the others nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_are_sampled_by_outcome() {
+    let traces = Traces::start().await;
+    let mut hall = Hall::open(Place::Shared, Place::Shared).await;
+    hall.variables = vec![
+        ("HYDRA_TELEMETRY__OTLP_ENDPOINT".into(), traces.endpoint.clone()),
+        ("HYDRA_TELEMETRY__TRACE_FRACTION".into(), "0".into()),
+    ];
+    hall.start_each(&STAGES).await;
+    hall.producer.publish(60).await;
+    let broken = hall.producer.transport().publish_image(Message {
+        id: "not-a-plot".into(),
+        body: b"no image".as_slice().into(),
+        ..Plot::new(0).message()
+    });
+    broken.await.unwrap();
+    hall.has_rows(60).await;
+    eventually("the broken one is given up", async || hall.dead().await == 1).await;
+    let bad = hall.bad().await;
+    assert!((1..60).contains(&bad.len()), "{} of 60 are Bad", bad.len());
+
+    let by_trace = || {
+        let mut all = BTreeMap::<String, Vec<Span>>::new();
+        for span in traces.spans() {
+            all.entry(span.trace_id.clone()).or_default().push(span);
+        }
+        all
+    };
+    let named = |spans: &[Span], name: &str| spans.iter().any(|span| span.name == name);
+    let row = |spans: &[Span]| named(spans, "infer") && named(spans, "keep");
+    eventually("every Bad one has a trace to its row", async || {
+        by_trace().values().filter(|spans| row(spans)).count() == bad.len()
+    })
+    .await;
+    let (told, errors): (Vec<_>, Vec<_>) =
+        by_trace().into_values().partition(|spans| named(spans, "infer"));
+    let mut images = BTreeSet::new();
+    for spans in &told {
+        let ids: BTreeSet<&str> = spans.iter().map(|span| span.span_id.as_str()).collect();
+        assert_eq!(ids.len(), spans.len(), "no span twice: {spans:#?}");
+        let one = |name: &str| {
+            let found: Vec<_> = spans.iter().filter(|span| span.name == name).collect();
+            assert_eq!(found.len(), 1, "one {name}: {spans:#?}");
+            found[0]
+        };
+        let (ingest, resize, infer) = (one("ingest"), one("resize"), one("infer"));
+        assert_eq!((&infer.parent_id, &resize.parent_id), (&resize.span_id, &ingest.span_id));
+        assert!(ingest.start_ns <= resize.start_ns && resize.start_ns <= infer.start_ns);
+        // the message of infer is called after its image
+        let message = &infer.attributes["messaging.message.id"];
+        images.insert(message.split('/').next().unwrap().to_owned());
+    }
+    assert_eq!(images, bad, "of the Bad ones and of no other");
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(named(&errors[0], "ingest"), "{errors:#?}");
 }

@@ -51,7 +51,17 @@ pub enum Command {
     /// Measure speed and cost; see `make bench`.
     Bench(Bench),
     /// Check broker, database, blob store, ONNX Runtime and models; say what to do.
-    Doctor,
+    Doctor(Doctor),
+    /// Print every setting with its default and what it is for, as a configuration file.
+    Settings,
+}
+
+/// Arguments of `hydra doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Also read every blob that the database names, e.g. after a restore; may take hours.
+    #[arg(long)]
+    pub blobs: bool,
 }
 
 /// A queue consumer or service.
@@ -212,6 +222,14 @@ pub enum Model {
     },
     /// Make a model the one whose verdict counts.
     Activate(Release),
+    /// Vouch for a model, for halls that serve signed models only (library.trusted_keys).
+    Sign {
+        /// Its digest, or the first digits of it.
+        digest: String,
+        /// PEM file with an ed25519 private key, made by `openssl genpkey -algorithm ed25519`.
+        #[arg(long)]
+        key: PathBuf,
+    },
     /// Train a model on the labels of one or more plot types; it is not released by that.
     Train(TrainArgs),
     /// Judge a model on the frozen test set of its plot type.

@@ -1,9 +1,10 @@
 //! The configuration of every role and command, see `default.toml`.
 
 use hydra_amqp::BrokerConfig;
-use hydra_blobs::BlobsConfig;
+use hydra_blobs::{Blobs, BlobsConfig};
 use hydra_boot::{ConfigError, TelemetryConfig};
 use hydra_ingest::folder::FolderConfig;
+use hydra_model::{KeyError, Library, TrustedKeys};
 use hydra_store::DatabaseConfig;
 use serde::Deserialize;
 use std::{
@@ -30,6 +31,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The blob store.
     pub blobs: BlobsConfig,
+    /// The model library.
+    pub library: Shelf,
     /// ONNX Runtime.
     pub onnx: Onnx,
     /// How much at once.
@@ -54,6 +57,13 @@ pub struct Config {
 pub struct Hall {
     /// Shown to people.
     pub name: String,
+}
+
+/// Section `library`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shelf {
+    trusted_keys: Vec<PathBuf>,
 }
 
 /// Section `onnx`.
@@ -131,6 +141,14 @@ fn missing(key: &'static str, path: &Path) -> (&'static str, bool, String) {
 }
 
 impl Config {
+    /// The model library on these blobs; gives out only signed models where keys are trusted.
+    ///
+    /// # Errors
+    /// When a key cannot be read.
+    pub fn library(&self, blobs: Blobs) -> Result<Library, KeyError> {
+        Ok(Library::new(blobs).trusting(TrustedKeys::read(&self.library.trusted_keys)?))
+    }
+
     /// Defaults, file, environment.
     ///
     /// # Errors
@@ -151,6 +169,9 @@ impl Config {
         self.database.check().map_err(in_section("database"))?;
         self.telemetry.check().map_err(in_section("telemetry"))?;
         self.blobs.check().map_err(|error| ("blobs.url".to_owned(), error.to_string()))?;
+        TrustedKeys::read(&self.library.trusted_keys).map_err(|error| {
+            ("library.trusted_keys".to_owned(), format!("{:#}", anyhow::Error::new(error)))
+        })?;
         let grace_s = self.shutdown.grace_s;
         let rules = [
             ("hall.name", self.hall.name.trim().is_empty(), "is empty".to_owned()),

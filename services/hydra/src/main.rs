@@ -59,6 +59,10 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> 
         Command::Catalog(catalog) => commands::catalog(catalog, config).await,
         Command::Dead(dead) => commands::dead(dead, config).await,
         Command::Bench(command) => bench::bench(command, config).await,
-        Command::Doctor => commands::doctor(config).await,
+        Command::Doctor(doctor) => commands::doctor(doctor, config).await,
+        Command::Settings => {
+            print!("{}", config::DEFAULTS);
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

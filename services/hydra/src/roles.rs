@@ -14,7 +14,7 @@ use hydra_ingest::{
     http::{self, HttpConfig},
 };
 use hydra_keep::{Keep, freshness, relay, retention};
-use hydra_model::{Library, Runtime};
+use hydra_model::Runtime;
 use hydra_proto::registry::Registry;
 use hydra_query::QueryConfig;
 use hydra_resize::Resize;
@@ -120,7 +120,7 @@ fn infer(
     registry: watch::Receiver<Arc<Registry>>,
 ) -> anyhow::Result<()> {
     let runtime = Runtime::load(&runtime_config(&parts.config))?;
-    let library = Library::new(parts.blobs.clone());
+    let library = parts.config.library(parts.blobs.clone())?;
     let threads = parts.config.work.threads();
     let infer = Infer::new(library, &runtime, registry, threads, parts.health.clone())?;
     let (lost, keep_up, stop) = (infer.gave_up(), infer.keep_up(), parts.stop.clone());
@@ -137,7 +137,7 @@ fn infer(
 
 fn gradcam(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
     let runtime = Runtime::load(&runtime_config(&parts.config))?;
-    let library = Library::new(parts.blobs.clone());
+    let library = parts.config.library(parts.blobs.clone())?;
     let gradcam = Gradcam::new(library, &runtime, parts.config.work.threads())?;
     let (lost, stop) = (gradcam.gave_up(), parts.stop.clone());
     process.spawn("gradcam watch", async move {

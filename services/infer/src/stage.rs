@@ -172,7 +172,7 @@ fn judged(
     embeddings: bool,
 ) -> Result<Done, Failure> {
     let mut predictions = Vec::with_capacity(answers.len());
-    let mut wanted = None;
+    let (mut wanted, mut bad) = (None, false);
     for (question, answer) in answers {
         let Question { role, release, model, source, .. } = question;
         let manifest = &model.manifest;
@@ -195,9 +195,11 @@ fn judged(
         if verdict::wants_a_map(manifest, &prediction) {
             wanted = Some(map_wanted(&event, &prediction, source));
         }
+        bad |= verdict::is_bad(&prediction);
         predictions.push(prediction);
     }
-    Ok(done(event, predictions, wanted, ""))
+    let done = done(event, predictions, wanted, "");
+    Ok(if bad { done.notable() } else { done })
 }
 
 /// What is wrong with the message is refused; what is wrong with the network may go better.

@@ -62,9 +62,19 @@ pub(crate) fn of(
     })
 }
 
+fn counts_as_good(prediction: &Prediction) -> bool {
+    prediction.label.parse::<Label>().is_ok_and(|label| label.counts_as_good())
+}
+
+/// Whether this is what the shift is alarmed by.
+pub(crate) fn is_bad(prediction: &Prediction) -> bool {
+    prediction.role() == ModelRole::Active
+        && prediction.state() == VerdictState::Confirmed
+        && !counts_as_good(prediction)
+}
+
 /// Whether people will want to see why: for what asks for attention, if the model can say.
 pub(crate) fn wants_a_map(manifest: &Manifest, prediction: &Prediction) -> bool {
-    let good = prediction.label.parse::<Label>().is_ok_and(|label| label.counts_as_good());
-    let notable = !good || prediction.state() != VerdictState::Confirmed;
+    let notable = !counts_as_good(prediction) || prediction.state() != VerdictState::Confirmed;
     prediction.role() == ModelRole::Active && notable && manifest.explain.method().is_some()
 }

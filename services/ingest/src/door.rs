@@ -88,7 +88,8 @@ impl Door {
     }
 
     async fn admit(&self, offer: Offer) -> Result<Taken, NotTaken> {
-        let Offer { facts, bytes, traceparent, .. } = offer;
+        let begun = SystemTime::now();
+        let Offer { from, facts, bytes, traceparent } = offer;
         let content = self.check(&bytes).await.map_err(Refusal::from)?;
         let id = ImageId::of(&facts.plot_type, facts.run, facts.chunk, &content);
         if self.blobs.get_marker(&id).await.map_err(store_away)?.is_some() {
@@ -96,7 +97,7 @@ impl Door {
         }
         let event = announcement(facts, &id, &content, bytes.len() as u64);
         self.blobs.put_as(&content, bytes).await.map_err(store_away)?;
-        self.announce(&id, &event, traceparent).await?;
+        self.announce(&id, &event, traceparent, (span_name(from), begun)).await?;
         // The image is safe already; without its marker it would only be announced once more.
         if let Err(error) = self.blobs.put_marker(&id, Bytes::new()).await {
             warn!(image = %id, error = format!("{:#}", anyhow::Error::new(error)), "cannot mark an image as known");
@@ -123,14 +124,24 @@ impl Door {
         id: &ImageId,
         event: &ImageIngested,
         traceparent: Option<String>,
+        (span, begun): (&str, SystemTime),
     ) -> Result<(), NotTaken> {
         let (queue, mut message) = Outgoing::of(event).caused_by(&id.to_string(), 0);
         if let Some(parent) = traceparent {
             message.headers.insert(TRACEPARENT.to_owned(), parent);
         }
-        inject_current(&mut message);
+        inject_current(&mut message, span, begun);
         let sent = self.transport.publish(Destination::Queue(queue.to_owned()), message).await;
         sent.map_err(|error| NotTaken::Away { what: "broker", source: error.into() })
+    }
+}
+
+/// What a door calls the span around an image.
+fn span_name(door: &str) -> &str {
+    match door {
+        "amqp" => "ingest",
+        "http" => crate::http::SPAN,
+        other => other,
     }
 }
 

@@ -8,7 +8,7 @@ use hydra_stage::{
     Destination, Done, Failure, Health, MemoryTransport, Outgoing, Policy, Runner, Stage, Transport,
 };
 use hydra_store::{Database, DatabaseConfig, entity::image};
-use hydra_testkit::{MariaDbNode, Proxy, eventually, eventually_within};
+use hydra_testkit::{Authority, MariaDbNode, Proxy, eventually, eventually_within};
 use plots::*;
 use std::{
     sync::{
@@ -145,6 +145,62 @@ async fn f24_db_kill9_leaves_no_half_batch_and_loses_none() {
     assert_sums_agree(&db).await;
 }
 
+/// A primary with its replica, and a keep that comes as a plain user by an address that can move.
+async fn pair() -> (MariaDbNode, MariaDbNode, Proxy, Database, Running) {
+    let (primary, replica) = MariaDbNode::start_pair().await;
+    let address = Proxy::start(&primary.address).await;
+    open(&primary.url).await.migrate().await.unwrap();
+    // root may write on a server that is read-only
+    primary.sql("create user h@127.0.0.1 identified by 'h'").unwrap();
+    primary.sql("grant all on hydra.* to h@127.0.0.1").unwrap();
+    let db = open(&format!("mysql://h:h@{}/hydra", address.address)).await;
+    let keep = Running::start(db.clone(), 20).await;
+    (primary, replica, address, db, keep)
+}
+
+/// F24 with a replica: the primary dies for good while batches are committed, the replica takes
+/// over at the same address. What was answered is there, what was not is written again.
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_db_failover_to_a_replica_loses_and_doubles_nothing() {
+    let (mut primary, replica, address, db, keep) = pair().await;
+    let plots = plots(2_000);
+    keep.send(&plots).await;
+    eventually("it writes", async || count(&primary) >= 600).await;
+    let seen = count(&primary);
+    primary.kill9();
+    eventually("it says that it cannot work", async || !keep.health.report().is_ready()).await;
+    replica.promote().await;
+    assert!(count(&replica) >= seen, "what was visible has survived");
+    whole(&replica);
+    address.redirect(&replica.address);
+    eventually_within(PATIENCE, "all is written", async || count(&replica) == plots.len()).await;
+    eventually("it is well again", async || keep.health.report().is_ready()).await;
+    whole(&replica);
+    keep.end().await;
+    assert_sums_agree(&db).await;
+}
+
+/// F24 as operators do it: the primary is made read-only, the replica promoted, the address moved.
+/// Connections to the old one live on and must not be kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_db_switchover_leaves_the_old_primary() {
+    let (primary, replica, address, db, keep) = pair().await;
+    let plots = plots(1_200);
+    keep.send(&plots).await;
+    eventually("it writes", async || count(&primary) >= 200).await;
+    primary.sql("set global read_only = 1").unwrap();
+    let at_last = primary.sql("select @@gtid_binlog_pos").unwrap();
+    let waited = replica.sql(&format!("select master_gtid_wait('{at_last}', 30)")).unwrap();
+    assert_eq!(waited, "0");
+    replica.promote().await;
+    address.redirect(&replica.address);
+    eventually_within(PATIENCE, "all is written", async || count(&replica) == plots.len()).await;
+    eventually("it is well again", async || keep.health.report().is_ready()).await;
+    assert!(count(&primary) < plots.len());
+    keep.end().await;
+    assert_sums_agree(&db).await;
+}
+
 /// F27: a database that takes nothing stops keep; it holds what it has, does not spin, and goes
 /// on when the database does. (Of a full one only the holding is tried.)
 #[tokio::test(flavor = "multi_thread")]
@@ -228,4 +284,40 @@ async fn f25_connections_that_break_under_two_keeps_lose_and_double_nothing() {
     let db = open(&node.url).await;
     assert_sums_agree(&db).await;
     assert_eq!(rows::<image::Entity>(&db).await.len(), plots.len());
+}
+
+/// S07: a server that takes nothing but TLS, with a certificate of a private authority. Whoever
+/// trusts it works; whoever trusts another one, or comes without, does not get in.
+#[tokio::test(flavor = "multi_thread")]
+async fn s07_database_over_tls_with_a_private_authority() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let node = MariaDbNode::start(&[
+        &format!("--ssl-ca={}", ours.ca().display()),
+        &format!("--ssl-cert={}", ours.certificate().display()),
+        &format!("--ssl-key={}", ours.key().display()),
+    ])
+    .await;
+    node.sql("create user h@'%' identified by 'h' require ssl").unwrap();
+    node.sql("grant all on hydra.* to h@'%'").unwrap();
+    let port = node.address.rsplit(':').next().unwrap();
+    let at = |host: &str, tls: &str| format!("mysql://h:h@{host}:{port}/hydra?{tls}");
+    let trusting = |authority: &Authority| {
+        format!("ssl-mode=VERIFY_IDENTITY&ssl-ca={}", authority.ca().display())
+    };
+    let db = open(&at("localhost", &trusting(&ours))).await;
+    db.migrate().await.unwrap();
+    let cipher = "select count(*) from information_schema.processlist where user = 'h'";
+    assert_ne!(node.sql(cipher).unwrap(), "0");
+    db.close().await;
+    for (what, url) in [
+        ("another authority", at("localhost", &trusting(&other))),
+        ("another name", at("127.0.0.1", &trusting(&ours))),
+        ("no TLS", at("localhost", "ssl-mode=DISABLED")),
+    ] {
+        let stranger = open(&url).await;
+        let refused = stranger.healthy().await;
+        assert!(refused.is_err(), "{what} is let in");
+        println!("{what}: {:#}", anyhow::Error::new(refused.unwrap_err()));
+        stranger.close().await;
+    }
 }

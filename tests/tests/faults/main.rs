@@ -5,9 +5,12 @@
 //! `HYDRA_FAULTS_FULL=1` runs them at full number.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod backup;
 mod blobs;
 mod config;
 mod ends;
 mod kills;
 mod messages;
+mod region;
 mod telemetry;
+mod upgrade;

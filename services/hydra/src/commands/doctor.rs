@@ -1,6 +1,6 @@
 //! `hydra doctor`: what works, what does not, and what to do about it.
 
-use crate::{config::Config, models::runtime_config};
+use crate::{cli, commands::blobs::look, config::Config, models::runtime_config};
 use hydra_amqp::AmqpTransport;
 use hydra_blobs::Blobs;
 use hydra_model::{Library, Runtime};
@@ -28,7 +28,7 @@ impl Finding {
 ///
 /// # Errors
 /// None; what is wrong is a line.
-pub async fn doctor(config: Config) -> anyhow::Result<ExitCode> {
+pub async fn doctor(asked: cli::Doctor, config: Config) -> anyhow::Result<ExitCode> {
     let mut findings = vec![broker(&config).await, runtime(&config)];
     let blobs = Blobs::open(&config.blobs).await;
     findings.push(match &blobs {
@@ -38,7 +38,7 @@ pub async fn doctor(config: Config) -> anyhow::Result<ExitCode> {
         },
         Err(error) => Finding::ill("blobs", error, "set blobs.url to a folder that can be written"),
     });
-    findings.extend(database(&config, blobs.ok()).await);
+    findings.extend(database(&config, blobs.ok(), asked.blobs).await);
     let ill = findings.iter().filter(|finding| !finding.well).count();
     for finding in &findings {
         let mark = if finding.well { "ok   " } else { "WRONG" };
@@ -77,7 +77,7 @@ fn runtime(config: &Config) -> Finding {
     }
 }
 
-async fn database(config: &Config, blobs: Option<Blobs>) -> Vec<Finding> {
+async fn database(config: &Config, blobs: Option<Blobs>, every_blob: bool) -> Vec<Finding> {
     let database = match Database::connect(&config.database).await {
         Ok(database) => database,
         Err(error) => return vec![Finding::ill("database", chain(error), "set database.url")],
@@ -94,10 +94,17 @@ async fn database(config: &Config, blobs: Option<Blobs>) -> Vec<Finding> {
         return vec![Finding::ill("database", what, "run hydra migrate")];
     }
     let mut findings = vec![Finding::well("database", "answers, schema of this version")];
-    findings.push(match blobs {
-        Some(blobs) => models(&database, &Library::new(blobs)).await,
-        None => Finding::ill("models", "not looked at", "mend the blob store first"),
-    });
+    match blobs {
+        Some(blobs) => {
+            findings.push(models(&database, &Library::new(blobs.clone())).await);
+            if every_blob {
+                findings.push(contents(&database, &blobs).await);
+            }
+        }
+        None => {
+            findings.push(Finding::ill("models", "not looked at", "mend the blob store first"));
+        }
+    }
     database.close().await;
     findings
 }
@@ -125,6 +132,27 @@ async fn models(database: &Database, library: &Library) -> Finding {
             "models",
             format!("{} of {} cannot be read, e.g. {first}", broken.len(), whole + broken.len()),
             "restore the blob store, or hydra model rollback",
+        ),
+    }
+}
+
+/// Whether all that the rows name is in the blob store.
+async fn contents(database: &Database, blobs: &Blobs) -> Finding {
+    let found = match look(database, blobs).await {
+        Ok(found) => found,
+        Err(error) => {
+            return Finding::ill("contents", format!("{error:#}"), "mend it, then look again");
+        }
+    };
+    for line in &found.broken {
+        eprintln!("{line}");
+    }
+    match found.broken.len() {
+        0 => Finding::well("contents", format!("{} blobs, all whole", found.whole)),
+        broken => Finding::ill(
+            "contents",
+            format!("{broken} of {} blobs are missing or damaged", found.whole + broken as u64),
+            "copy them from a backup; no role makes an original again",
         ),
     }
 }

@@ -1,5 +1,6 @@
 //! What the commands do, a file each.
 
+mod blobs;
 pub mod catalog;
 mod dead;
 mod demo;

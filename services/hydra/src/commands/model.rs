@@ -15,7 +15,7 @@ use anyhow::{Context, anyhow, bail};
 use hydra_amqp::AmqpTransport;
 use hydra_blobs::Blobs;
 use hydra_model::{
-    Library, Runtime,
+    Library, Runtime, SigningKey,
     import::{ImportRequest, import_file},
 };
 use hydra_proto::{Label, ModelDigest, PlotTypeName, Threshold, events::TrainingWanted};
@@ -93,8 +93,14 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
                 replay::backtest(&bench, model.digest, plot_type, images).await?;
             }
         }
-        Command::Activate(wanted) => release_as(&database, wanted, false).await?,
-        Command::Candidate(wanted) => release_as(&database, wanted, true).await?,
+        Command::Activate(wanted) => release_as(&database, &config, wanted, false).await?,
+        Command::Candidate(wanted) => release_as(&database, &config, wanted, true).await?,
+        Command::Sign { digest, key } => {
+            let key = SigningKey::read(&key)?;
+            let model = find(&database, &digest).await?.model.digest;
+            Library::new(Blobs::open(&config.blobs).await?).sign(&model, &key).await?;
+            println!("signed {model}");
+        }
         Command::Rollback { plot_type, why } => {
             let plot_type: PlotTypeName = plot_type.parse()?;
             release::release(&database, plot_type, Action::Rollback, by(why)).await?;
@@ -141,9 +147,16 @@ async fn find(database: &Database, digest: &str) -> anyhow::Result<Model> {
     }
 }
 
-async fn release_as(database: &Database, wanted: Release, candidate: bool) -> anyhow::Result<()> {
+async fn release_as(
+    database: &Database,
+    config: &Config,
+    wanted: Release,
+    candidate: bool,
+) -> anyhow::Result<()> {
     let model = find(database, &wanted.digest).await?.model;
-    let manifest = hydra_model::Manifest::parse(model.manifest.as_bytes())?;
+    // what the roles would refuse is refused here
+    let library = config.library(Blobs::open(&config.blobs).await?)?;
+    let manifest = library.manifest(&model.digest).await?;
     for plot_type in model.plot_types {
         let thresholds: Thresholds = manifest.thresholds.clone().into_iter().collect();
         let (name, action) = match candidate {

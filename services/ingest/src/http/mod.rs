@@ -32,11 +32,12 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use hydra_stage::KEEP_FIELD;
 use problem::Problem;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, field, info_span};
 
 /// How long a request waits for a free place before it is told to come again.
 const QUEUE_TIME: Duration = Duration::from_secs(5);
@@ -74,19 +75,26 @@ impl Receipt {
     }
 }
 
+/// How the span around a request is called.
+pub(crate) const SPAN: &str = "POST /v1/images";
+
 async fn post_images(State(shared): State<Shared>, request: Request) -> Response {
-    let span = info_span!("POST /v1/images", otel.name = "POST /v1/images");
+    let span = info_span!("POST /v1/images", otel.name = SPAN, hydra.keep = field::Empty);
     facts::adopt_trace(&span, request.headers());
     let wait = tokio::time::timeout(QUEUE_TIME, shared.places.clone().acquire_owned());
     let Ok(Ok(_place)) = wait.await else {
         return Problem::busy().into_response();
     };
     let limit = Duration::from_secs(shared.config.timeout_s);
-    match tokio::time::timeout(limit, answer(&shared, request).instrument(span)).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(problem)) => problem.into_response(),
-        Err(_) => Problem::timeout(limit).into_response(),
-    }
+    let answered = answer(&shared, request).instrument(span.clone());
+    let problem = match tokio::time::timeout(limit, answered).await {
+        Ok(Ok(response)) => return response,
+        Ok(Err(problem)) => problem,
+        Err(_) => Problem::timeout(limit),
+    };
+    // the trace of an error is told whatever the sampler said
+    span.record(KEEP_FIELD, true);
+    problem.into_response()
 }
 
 async fn answer(shared: &Shared, request: Request) -> Result<Response, Problem> {

@@ -1,4 +1,4 @@
-//! Names inside the store: `blobs/aa/bb/<hash>`, `markers/aa/bb/<image id>`.
+//! Names inside the store: `blobs/aa/bb/<hash>`, `markers/aa/bb/<image id>`, `signatures/<hash>`.
 //! Two levels of 256 folders keep each folder small at tens of millions of blobs.
 
 use hydra_proto::{ContentHash, ImageId};
@@ -8,6 +8,8 @@ use object_store::path::Path;
 pub(crate) const BLOBS: &str = "blobs";
 /// Folder of the markers.
 const MARKERS: &str = "markers";
+/// Folder of the signatures over models.
+const SIGNATURES: &str = "signatures";
 /// Says that this is a store, and of which layout: what distinguishes it from an unmounted disk.
 pub(crate) const STAMP: &str = "hydra-blobs.json";
 /// What the stamp holds.
@@ -28,6 +30,11 @@ pub(crate) fn hash_of(key: &Path) -> Option<ContentHash> {
 pub(crate) fn marker(image: &ImageId) -> Path {
     let [.., a, b] = image.as_bytes();
     Path::from(format!("{MARKERS}/{a:02x}/{b:02x}/{image}"))
+}
+
+/// Of the model with this manifest.
+pub(crate) fn signatures(manifest: &ContentHash) -> Path {
+    Path::from(format!("{SIGNATURES}/{manifest}"))
 }
 
 #[cfg(test)]

@@ -195,6 +195,35 @@ impl Blobs {
         infos.boxed()
     }
 
+    /// Keeps the signatures over a model's manifest, in place of the earlier ones.
+    ///
+    /// # Errors
+    /// [`BlobError::Unavailable`].
+    pub async fn put_signatures(
+        &self,
+        manifest: &ContentHash,
+        all: Bytes,
+    ) -> Result<(), BlobError> {
+        let put = self.store.put(&keys::signatures(manifest), all.into()).await;
+        put.map_err(|error| BlobError::away("write signatures", error))?;
+        self.is_there().await
+    }
+
+    /// The signatures over a model's manifest, if there are any.
+    ///
+    /// # Errors
+    /// [`BlobError::Unavailable`].
+    pub async fn get_signatures(&self, manifest: &ContentHash) -> Result<Option<Bytes>, BlobError> {
+        match self.read(&keys::signatures(manifest)).await {
+            Ok(all) => Ok(Some(all)),
+            Err(StoreError::NotFound { .. }) => match self.not_found(manifest).await {
+                BlobError::NotFound(_) => Ok(None),
+                away => Err(away),
+            },
+            Err(error) => Err(BlobError::away("read signatures", error)),
+        }
+    }
+
     /// Leaves a note under an image's id, over any earlier one.
     ///
     /// # Errors

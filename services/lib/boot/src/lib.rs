@@ -7,6 +7,7 @@
 
 mod config;
 mod pages;
+mod sampling;
 mod shutdown;
 mod telemetry;
 

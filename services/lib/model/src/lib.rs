@@ -17,6 +17,7 @@ pub mod score;
 pub mod serve;
 mod session;
 mod shapes;
+mod signature;
 mod workers;
 
 pub use bundle::Bundle;
@@ -25,4 +26,5 @@ pub use manifest::Manifest;
 pub use runtime::{LIBRARY_VARIABLE, Runtime, RuntimeConfig, RuntimeError};
 pub use serve::{Head, Model, Models, ModelsConfig, Purpose, Slot, SlotError, Unavailable};
 pub use session::{Output, Session, SessionError, SharedWeights, Stopper, Tensor};
+pub use signature::{KeyError, SIGNATURE_BYTES, SigningKey, TrustedKeys};
 pub use workers::{WorkLost, Worker, Workers, WorkersConfig};

@@ -1,12 +1,14 @@
 //! Bundles <-> the blob store, where manifest and graphs lie under their hashes.
 //!
 //! What is read is what was hashed: the store checks every blob against its key, and the bytes
-//! that were checked are the bytes that are used. A signature over the manifest's digest would
-//! be checked in [`Library::manifest`], the one place where a digest becomes a manifest.
+//! that were checked are the bytes that are used. Where keys are trusted, a signature over the
+//! manifest's digest is asked for in [`Library::manifest`], the one place where a digest becomes
+//! a manifest.
 
 use crate::{
     bundle::{Bundle, BundleError},
     manifest::Manifest,
+    signature::{SIGNATURE_BYTES, SigningKey, TrustedKeys},
 };
 use bytes::Bytes;
 use hydra_blobs::{BlobError, Blobs};
@@ -35,6 +37,9 @@ pub enum LibraryError {
         #[source]
         source: BundleError,
     },
+    /// Keys are trusted, and none of their owners has signed this model.
+    #[error("model {0} is not signed by a trusted key; see `hydra model sign`")]
+    Unsigned(ModelDigest),
 }
 
 impl LibraryError {
@@ -48,12 +53,44 @@ impl LibraryError {
 #[derive(Clone, Debug)]
 pub struct Library {
     blobs: Blobs,
+    trusted: TrustedKeys,
 }
 
 impl Library {
-    /// The models of a blob store.
+    /// The models of a blob store, signed or not.
     pub fn new(blobs: Blobs) -> Self {
-        Self { blobs }
+        Self { blobs, trusted: TrustedKeys::default() }
+    }
+
+    /// Gives out only what one of these keys has signed, if there are any.
+    #[must_use]
+    pub fn trusting(self, trusted: TrustedKeys) -> Self {
+        Self { trusted, ..self }
+    }
+
+    /// Adds a signature to those of a model that is in the library.
+    ///
+    /// # Errors
+    /// [`LibraryError`]; a model that is not there, or is damaged, is not signed.
+    pub async fn sign(&self, model: &ModelDigest, key: &SigningKey) -> Result<(), LibraryError> {
+        Self::new(self.blobs.clone()).manifest(model).await?;
+        let signature = key.sign(model);
+        let mut all = self.signatures(model).await?.to_vec();
+        if !all.chunks_exact(SIGNATURE_BYTES).any(|one| one == signature) {
+            all.extend(signature);
+        }
+        let put = self.blobs.put_signatures(&as_blob(model), all.into()).await;
+        put.map_err(|source| LibraryError::Blob { what: "the signatures", model: *model, source })
+    }
+
+    async fn signatures(&self, model: &ModelDigest) -> Result<Bytes, LibraryError> {
+        let read = self.blobs.get_signatures(&as_blob(model)).await;
+        let found = read.map_err(|source| LibraryError::Blob {
+            what: "the signatures",
+            model: *model,
+            source,
+        })?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Keeps a bundle: graphs first, the manifest last, so that a manifest that is there is whole.
@@ -77,6 +114,9 @@ impl Library {
     /// # Errors
     /// [`LibraryError`].
     pub async fn manifest(&self, model: &ModelDigest) -> Result<Manifest, LibraryError> {
+        if !self.trusted.is_empty() && !self.trusted.vouch(model, &self.signatures(model).await?) {
+            return Err(LibraryError::Unsigned(*model));
+        }
         let read = self.blobs.get(&as_blob(model)).await;
         let model = *model;
         let bytes =

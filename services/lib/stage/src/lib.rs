@@ -28,7 +28,7 @@ pub use message::{Message, Outgoing};
 pub use outcome::{Done, Failure};
 pub use runner::Runner;
 pub use stage::{Input, Policy, Stage};
-pub use trace::{adopt, inject_current};
+pub use trace::{KEEP_FIELD, TRAIL_FIELD, adopt, inject_current};
 pub use transport::{
     Delivery, Destination, PublishError, QueueDepth, Source, Ticket, TicketLost, Transport,
     TransportError,

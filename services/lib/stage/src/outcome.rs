@@ -9,6 +9,8 @@ pub struct Done {
     pub outgoing: Vec<Outgoing>,
     /// Nothing was to be done, the message was a repetition. Counted apart.
     pub duplicate: bool,
+    /// People will look at what came out, so the trace is kept.
+    pub notable: bool,
 }
 
 impl Done {
@@ -19,12 +21,18 @@ impl Done {
 
     /// Done, with these events.
     pub fn with(outgoing: Vec<Outgoing>) -> Self {
-        Self { outgoing, duplicate: false }
+        Self { outgoing, ..Self::default() }
     }
 
     /// Seen before; nothing changed.
     pub fn duplicate() -> Self {
-        Self { outgoing: Vec::new(), duplicate: true }
+        Self { duplicate: true, ..Self::default() }
+    }
+
+    /// The same, with a trace that is kept.
+    #[must_use]
+    pub fn notable(self) -> Self {
+        Self { notable: true, ..self }
     }
 }
 

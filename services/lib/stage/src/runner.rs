@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument, Span, info, info_span, warn};
+use tracing::{Instrument, Span, field, info, info_span, warn};
 
 /// How often a waiting loop shows that it is alive.
 const TICK: Duration = Duration::from_secs(1);
@@ -292,6 +292,9 @@ fn span_of(stage: &'static str, delivery: &Delivery) -> Span {
         messaging.destination.name = stage,
         messaging.message.id = %delivery.message.id,
         redelivered = delivery.redelivered,
+        // see `trace::keep`
+        hydra.keep = field::Empty,
+        hydra.trail = field::Empty,
     );
     trace::adopt(&span, &delivery.message);
     span

@@ -7,7 +7,7 @@
 use crate::{
     Delivery, Destination, Done, Failure, Health, Message, Outgoing, Policy, Ticket, Transport,
     message::{ATTEMPT, BURIED_AT, ERROR, REASON},
-    trace,
+    trace::{self, Leg},
 };
 use futures::future::join_all;
 use hydra_proto::{
@@ -40,6 +40,8 @@ pub enum Decision {
         outgoing: Vec<Outgoing>,
         /// Counted as `duplicate` instead of `done`.
         duplicate: bool,
+        /// The trace is kept.
+        notable: bool,
     },
     /// Publish the message again with a delay and one more attempt on its count.
     Retry {
@@ -65,7 +67,9 @@ pub enum Decision {
 /// What to do with a message that the stage gave `result` for, on try `attempt` (from 0).
 pub fn decide(result: Result<Done, Failure>, attempt: u32, policy: &Policy) -> Decision {
     match result {
-        Ok(done) => Decision::Finish { outgoing: done.outgoing, duplicate: done.duplicate },
+        Ok(Done { outgoing, duplicate, notable }) => {
+            Decision::Finish { outgoing, duplicate, notable }
+        }
         Err(failure @ Failure::Refused(_)) => {
             Decision::Bury { reason: "refused", error: failure.chain() }
         }
@@ -99,13 +103,15 @@ pub(crate) struct Held {
     pub redelivered: u32,
     pub ticket: Box<dyn Ticket>,
     pub span: Span,
+    /// When the span began, microseconds since 1970.
+    pub begun_us: i64,
     pub image: Option<Image>,
 }
 
 impl Held {
     pub(crate) fn new(delivery: Delivery, span: Span) -> Self {
         let Delivery { message, redelivered, ticket } = delivery;
-        Self { message, redelivered, ticket, span, image: None }
+        Self { message, redelivered, ticket, span, begun_us: now_us(), image: None }
     }
 }
 
@@ -127,6 +133,14 @@ impl Settler {
             Decision::Bury { .. } => "buried",
             Decision::Hold { .. } => "held",
         };
+        let kept = match &decision {
+            Decision::Finish { notable, .. } => *notable,
+            Decision::Retry { .. } | Decision::Bury { .. } => true,
+            Decision::Hold { .. } => false,
+        };
+        if kept {
+            trace::keep(&held.span, &held.message);
+        }
         let followers = self.followers(&held, decision);
         let published =
             join_all(followers.into_iter().map(|(to, message)| self.publish(to, message)))
@@ -149,12 +163,12 @@ impl Settler {
     /// The messages that `decision` asks for.
     fn followers(&self, held: &Held, decision: Decision) -> Vec<(Destination, Message)> {
         match decision {
-            Decision::Finish { outgoing, .. } => outgoing
+            Decision::Finish { outgoing, notable, .. } => outgoing
                 .into_iter()
                 .enumerate()
                 .map(|(index, outgoing)| {
                     let (queue, mut message) = outgoing.caused_by(&held.message.id, index);
-                    trace::hand_on(&held.span, &held.message, &mut message);
+                    trace::hand_on(&self.leg(held, notable), &held.message, &mut message);
                     (Destination::Queue(queue.to_owned()), message)
                 })
                 .collect(),
@@ -167,6 +181,7 @@ impl Settler {
                     let attempt = message.attempt() + 1;
                     message = message.with_header(ATTEMPT, attempt.to_string());
                 }
+                trace::retried(&held.span, &mut message);
                 vec![(Destination::Retry { queue: self.stage.to_owned(), delay }, message)]
             }
             Decision::Bury { reason, error } => {
@@ -178,6 +193,10 @@ impl Settler {
             // the runner waits with such a message and never settles it
             Decision::Hold { .. } => Vec::new(),
         }
+    }
+
+    fn leg<'a>(&self, held: &'a Held, kept: bool) -> Leg<'a> {
+        Leg { span: &held.span, name: self.stage, begun_us: held.begun_us, kept }
     }
 
     /// The message for the dead letters, and the event that shows it to people.
@@ -206,7 +225,7 @@ impl Settler {
             });
             let cause = format!("{}/{}", held.message.id, self.stage);
             let (queue, mut message) = report.caused_by(&cause, 0);
-            trace::hand_on(&held.span, &held.message, &mut message);
+            trace::hand_on(&self.leg(held, true), &held.message, &mut message);
             followers.push((Destination::Queue(queue.to_owned()), message));
         }
         followers
@@ -267,7 +286,12 @@ impl Backoff {
 }
 
 pub(crate) fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    micros(SystemTime::now())
+}
+
+/// Microseconds since 1970.
+pub(crate) fn micros(moment: SystemTime) -> i64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 

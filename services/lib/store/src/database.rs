@@ -43,8 +43,9 @@ where
 /// A database; cheap to clone.
 ///
 /// All work runs in a task of its own, which is never dropped half-way: a caller that goes away
-/// leaves no connection in the middle of an answer. Work that takes too long is left behind
-/// together with its pool, and the next work finds new connections.
+/// leaves no connection in the middle of an answer. Work that takes too long, or finds a server
+/// that takes no writes, is left behind together with its pool, and the next work finds new
+/// connections.
 #[derive(Clone)]
 pub struct Database {
     config: Arc<DatabaseConfig>,
@@ -93,10 +94,17 @@ impl Database {
         let task = tokio::spawn(work(pool.connections).in_current_span());
         let limit = Duration::from_secs(self.config.work_timeout_s.max(1));
         let result = match tokio::time::timeout(limit, task).await {
-            Ok(Ok(result)) => result.map_err(Into::into),
+            Ok(Ok(result)) => {
+                let result = result.map_err(Into::into);
+                if result.as_ref().is_err_and(StoreError::is_read_only) && !self.config.read_only {
+                    // connections to an old primary outlive the move of its address
+                    self.renew(pool.generation, "the database is read-only").await?;
+                }
+                result
+            }
             Ok(Err(panic)) => Err(StoreError::Panicked(panic)),
             Err(_) => {
-                self.renew(pool.generation).await?;
+                self.renew(pool.generation, "no answer from the database").await?;
                 Err(StoreError::Deadline(limit.as_secs()))
             }
         };
@@ -203,8 +211,8 @@ impl Database {
     }
 
     /// Makes new connections in place of the generation `stuck`, unless somebody did already.
-    async fn renew(&self, stuck: u64) -> Result<(), StoreError> {
-        warn!("no answer from the database, its connections are made anew");
+    async fn renew(&self, stuck: u64, why: &str) -> Result<(), StoreError> {
+        warn!(why, "connections are made anew");
         metrics::counter!("hydra_database_renewals_total").increment(1);
         let connections = sea_orm::Database::connect(self.config.options()?).await?;
         let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);

@@ -61,6 +61,11 @@ impl StoreError {
         matches!(self, Self::Conflict(_) | Self::Away { .. } | Self::Deadline(_) | Self::Denied(_))
     }
 
+    /// Whether the server takes no writes: it may be one that another has taken over from.
+    pub(crate) fn is_read_only(&self) -> bool {
+        matches!(self, Self::Away { why, .. } if *why == READ_ONLY)
+    }
+
     /// A document that cannot be read, and why.
     pub fn unreadable(what: impl Into<String>, source: impl Error + Send + Sync + 'static) -> Self {
         Self::Unreadable { what: what.into(), source: Box::new(source) }

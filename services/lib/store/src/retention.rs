@@ -5,7 +5,7 @@
 //! deletes a blob only when no image and no heat map names it any more.
 
 use crate::{
-    Database, StoreError,
+    Database, NamedBlobs, StoreError,
     catalog::Spec,
     counter,
     entity::{
@@ -364,12 +364,7 @@ pub async fn garbage(
     rows.into_iter().map(|row| Ok((crate::id::content(&row.hash)?, row.since_us))).collect()
 }
 
-/// Id, original, thumbnail, and whether the original is there.
-type NamedByImage = (Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool);
-
-/// Those of `hashes` that an image or a heat map still names. Reads the tables in order of their
-/// keys, `page` rows at a time: no index begins with a hash, because such an index would make
-/// every insert of a large table wait for the disk.
+/// Those of `hashes` that an image or a heat map still names, reading `page` rows at a time.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -378,67 +373,13 @@ pub async fn still_named(
     hashes: HashSet<Vec<u8>>,
     page: u64,
 ) -> Result<HashSet<Vec<u8>>, StoreError> {
-    let mut named = HashSet::new();
-    let mut note = |hash: Vec<u8>| {
-        if hashes.contains(&hash) {
-            named.insert(hash);
-        }
-    };
-    let mut after = Vec::new();
-    loop {
-        let from = after.clone();
-        let rows: Vec<NamedByImage> = db
-            .run(move |pool| async move {
-                use image::Column as C;
-                image::Entity::find()
-                    .select_only()
-                    .columns([C::Id, C::Content, C::Thumbnail, C::Stored])
-                    .filter(C::Id.gt(from))
-                    .order_by_asc(C::Id)
-                    .limit(page)
-                    .into_tuple()
-                    .all(&pool)
-                    .await
-            })
-            .await?;
-        let Some((last, ..)) = rows.last() else { break };
-        after.clone_from(last);
-        for (_, content, thumbnail, stored) in rows {
-            if stored {
-                note(content);
-            }
-            thumbnail.into_iter().for_each(&mut note);
-        }
+    let mut found = HashSet::new();
+    let mut named = NamedBlobs::new(db, page);
+    while let Some(blobs) = named.next().await? {
+        let blobs = blobs.iter().map(|hash| hash.as_bytes().to_vec());
+        found.extend(blobs.filter(|hash| hashes.contains(hash)));
     }
-    let mut after = Vec::new();
-    loop {
-        let from = after.clone();
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = db
-            .run(move |pool| async move {
-                use heatmap::Column as C;
-                heatmap::Entity::find()
-                    .select_only()
-                    .columns([C::ImageId, C::Map])
-                    .filter(C::ImageId.gte(from))
-                    .order_by_asc(C::ImageId)
-                    .order_by_asc(C::ModelId)
-                    .order_by_asc(C::Label)
-                    .limit(page)
-                    .into_tuple()
-                    .all(&pool)
-                    .await
-            })
-            .await?;
-        let Some((last, _)) = rows.last() else { break };
-        // maps of one image may lie on two pages: the next one begins with that image again
-        let finished = (rows.len() as u64) < page || *last == after;
-        after.clone_from(last);
-        rows.into_iter().for_each(|(_, map)| note(map));
-        if finished {
-            break;
-        }
-    }
-    Ok(named)
+    Ok(found)
 }
 
 /// Forgets garbage that was swept, or that is named again.

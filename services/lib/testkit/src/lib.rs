@@ -1,10 +1,11 @@
 //! Nothing -> real servers, a faulty network, child processes and a ledger, ended when dropped.
 //!
-//! Tests name what they need (`Rabbit`, `RabbitNode`, `Database`, `MariaDbNode`, `Proxy`,
+//! Tests name what they need (`Rabbit`, `RabbitNode`, `RabbitCluster`, `Database`, `MariaDbNode`, `Proxy`,
 //! `Hydra`, `Traces`) and wait with [`eventually`]. Every name is random, so that tests run
 //! beside each other and beside anything else on the same servers. Failing set-up panics: a test
 //! without its server must not pass.
 
+mod authority;
 mod child;
 mod database;
 mod eventually;
@@ -15,10 +16,12 @@ mod ports;
 mod process;
 mod proxy;
 mod rabbit;
+mod rabbit_cluster;
 mod rabbit_node;
 mod server;
 mod traces;
 
+pub use authority::Authority;
 pub use child::{Hydra, hydra_binary};
 pub use database::{Database, Engine};
 pub use eventually::{eventually, eventually_some, eventually_within};
@@ -29,6 +32,7 @@ pub use ports::free_port;
 pub use process::{Usage, signal, usage};
 pub use proxy::{Direction, Filter, Proxy, Rules, dropping_confirms};
 pub use rabbit::Rabbit;
+pub use rabbit_cluster::RabbitCluster;
 pub use rabbit_node::RabbitNode;
 pub use rustix::process::Signal;
 pub use traces::{Span, Traces};

@@ -42,7 +42,9 @@ impl MariaDbNode {
         let installed = tokio::task::spawn_blocking(move || install.output()).await;
         let installed = installed.expect("a thread").expect("MariaDB is installed");
         assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stdout));
-        let init = "create database if not exists hydra;\n\
+        // every server makes this for itself; a replica must not get it twice
+        let init = "set session sql_log_bin = 0;\n\
+                    create database if not exists hydra;\n\
                     grant all on *.* to root@127.0.0.1 with grant option;\n";
         fs::write(path("init.sql"), init).expect("its first statements");
         let mut arguments = vec!["--no-defaults".to_owned()];
@@ -119,6 +121,57 @@ impl MariaDbNode {
         if let Some(server) = &self.server {
             server.signal(Signal::CONT);
         }
+    }
+
+    /// Starts a primary and a replica, as `docs/operate/servers.md` wants them: a commit is
+    /// answered once the replica has it on disk (semi-synchronous, `AFTER_SYNC`), and a replica
+    /// takes no writes but the primary's.
+    ///
+    /// # Panics
+    /// When MariaDB is not installed or the replica does not follow.
+    pub async fn start_pair() -> (Self, Self) {
+        let common =
+            ["--log-bin=bin", "--log-slave-updates", "--gtid-strict-mode=1", "--sync-binlog=1"];
+        let primary = [
+            "--server-id=1",
+            "--rpl-semi-sync-master-enabled=1",
+            "--rpl-semi-sync-master-timeout=600000",
+            "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
+        ];
+        let replica = ["--server-id=2", "--read-only=1", "--rpl-semi-sync-slave-enabled=1"];
+        let replica = Self::start(&[common.as_slice(), &replica].concat()).await;
+        let primary = Self::start(&[common.as_slice(), &primary].concat()).await;
+        let port = primary.address.rsplit(':').next().unwrap_or_default();
+        let follow = format!(
+            "change master to master_host = '127.0.0.1', master_port = {port}, \
+             master_user = 'root', master_use_gtid = slave_pos; start slave"
+        );
+        replica.sql(&follow).expect("it follows");
+        eventually_within(Duration::from_secs(30), "the replica listens", async || {
+            let asked = primary.sql("show status like 'Rpl_semi_sync_master_clients'");
+            asked.is_ok_and(|answer| answer.ends_with('1'))
+        })
+        .await;
+        (primary, replica)
+    }
+
+    /// Makes a primary of this replica: it first writes all that it has received.
+    ///
+    /// # Panics
+    /// When it does not come to the end of it within half a minute.
+    pub async fn promote(&self) {
+        self.sql("stop slave io_thread").expect("it takes statements");
+        let field = |name: &str| {
+            let all = self.sql("show slave status\\G").unwrap_or_default();
+            let value = all.lines().find_map(|line| {
+                line.trim().strip_prefix(name)?.strip_prefix(": ").map(str::to_owned)
+            });
+            value.unwrap_or_default()
+        };
+        let received = field("Gtid_IO_Pos");
+        let done = format!("select master_gtid_wait('{received}', 30)");
+        assert_eq!(self.sql(&done).expect("it takes statements"), "0", "all of {received}");
+        self.sql("stop slave; reset slave all; set global read_only = 0").expect("its promotion");
     }
 
     /// Runs one statement as root in the database `hydra`; rows as tab-separated lines.

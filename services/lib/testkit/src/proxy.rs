@@ -57,7 +57,8 @@ enum End {
     HalfClose(Direction),
 }
 
-/// Listens on a port of its own and passes everything on to one server, until told otherwise.
+/// Listens on a port of its own and passes everything on to a server, until told otherwise. Of
+/// several servers each connection gets the next that lets it in, as from a service's address.
 pub struct Proxy {
     /// Where clients connect.
     pub address: SocketAddr,
@@ -72,6 +73,8 @@ struct Shared {
     /// One for every connection that lives.
     connections: Mutex<Vec<watch::Sender<Option<End>>>>,
     refuses: Mutex<bool>,
+    /// Where new connections lead, tried in turn.
+    servers: Mutex<Vec<String>>,
     all: CancellationToken,
 }
 
@@ -81,17 +84,22 @@ impl Proxy {
     /// # Panics
     /// When no port is free.
     pub async fn start(server: &str) -> Self {
+        Self::before(&[server]).await
+    }
+
+    /// A proxy to several servers of one service.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn before(servers: &[&str]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let to_server = watch::Sender::new(Rules::default());
         let to_client = watch::Sender::new(Rules::default());
         let shared = Arc::new(Shared::default());
-        let task = accept(
-            listener,
-            server.to_owned(),
-            shared.clone(),
-            [to_server.subscribe(), to_client.subscribe()],
-        );
+        *shared.servers.lock().expect("no panic under this lock") =
+            servers.iter().map(|server| (*server).to_owned()).collect();
+        let task = accept(listener, shared.clone(), [to_server.subscribe(), to_client.subscribe()]);
         let _listener = AbortOnDropHandle::new(tokio::spawn(task));
         Self { address, to_server, to_client, shared, _listener }
     }
@@ -133,6 +141,11 @@ impl Proxy {
         }
     }
 
+    /// Leads new connections to this server alone, as a service does whose address has moved.
+    pub fn redirect(&self, server: &str) {
+        *self.shared.servers.lock().expect("no panic under this lock") = vec![server.to_owned()];
+    }
+
     /// Resets new connections at once, or no longer.
     pub fn refuse(&self, on: bool) {
         *self.shared.refuses.lock().expect("no panic under this lock") = on;
@@ -152,12 +165,8 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    server: String,
-    shared: Arc<Shared>,
-    rules: [watch::Receiver<Rules>; 2],
-) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, rules: [watch::Receiver<Rules>; 2]) {
+    let mut accepted = 0;
     while let Ok((client, _)) = listener.accept().await {
         if *shared.refuses.lock().expect("no panic under this lock") {
             let _reset = client.set_zero_linger();
@@ -169,10 +178,14 @@ async fn accept(
             connections.retain(|connection| !connection.is_closed());
             connections.push(sender);
         }
-        let (server, rules, all) = (server.clone(), rules.clone(), shared.all.clone());
+        let mut servers = shared.servers.lock().expect("no panic under this lock").clone();
+        let length = servers.len();
+        servers.rotate_left(accepted % length);
+        accepted += 1;
+        let (rules, all) = (rules.clone(), shared.all.clone());
         tokio::spawn(async move {
             tokio::select! {
-                _ended = connection(client, &server, rules, end) => {}
+                _ended = connection(client, &servers, rules, end) => {}
                 () = all.cancelled() => {}
             }
         });
@@ -182,11 +195,11 @@ async fn accept(
 /// Passes bytes both ways until both directions have ended, or one was reset.
 async fn connection(
     mut client: TcpStream,
-    server: &str,
+    servers: &[String],
     [to_server, to_client]: [watch::Receiver<Rules>; 2],
     end: watch::Receiver<Option<End>>,
 ) -> io::Result<()> {
-    let mut upstream = TcpStream::connect(server).await?;
+    let mut upstream = first_that_answers(servers).await?;
     client.set_nodelay(true)?;
     upstream.set_nodelay(true)?;
     let (client_read, client_write) = client.split();
@@ -200,6 +213,17 @@ async fn connection(
         upstream.set_zero_linger()?;
     }
     ended.map(drop)
+}
+
+async fn first_that_answers(servers: &[String]) -> io::Result<TcpStream> {
+    let mut refused = io::ErrorKind::NotConnected.into();
+    for server in servers {
+        match TcpStream::connect(server).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }
 
 async fn pump(

@@ -30,6 +30,21 @@ impl RabbitNode {
     /// # Panics
     /// When RabbitMQ is not installed or does not start.
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts a node with more lines in its `rabbitmq.conf`.
+    ///
+    /// # Panics
+    /// When RabbitMQ is not installed or does not start.
+    pub async fn start_with(more: &str) -> Self {
+        let mut node = Self::prepare(&unique("hydra"), more);
+        node.restart().await;
+        node
+    }
+
+    /// Writes what a node called `name@localhost` needs, and starts nothing.
+    pub(crate) fn prepare(name: &str, more: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("hydra-rabbit").tempdir().expect("a folder");
         let (amqp, http) = (free_port(), free_port());
         let path = |name: &str| dir.path().join(name).display().to_string();
@@ -37,11 +52,11 @@ impl RabbitNode {
             "listeners.tcp.default = 127.0.0.1:{amqp}\n\
              management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {http}\n\
              vm_memory_high_watermark.absolute = 1GB\ndisk_free_limit.absolute = 50MB\n\
-             collect_statistics_interval = 1000\nlog.console.level = warning\n"
+             collect_statistics_interval = 1000\nlog.console.level = warning\n{more}\n"
         );
         fs::write(path("rabbitmq.conf"), conf).expect("its configuration");
         fs::write(path("plugins"), "[rabbitmq_management].\n").expect("its list of plugins");
-        let name = format!("{}@localhost", unique("hydra"));
+        let name = format!("{name}@localhost");
         let env = vec![
             ("HOME", dir.path().display().to_string()),
             ("RABBITMQ_CONF_ENV_FILE", "/dev/null".into()),
@@ -54,7 +69,7 @@ impl RabbitNode {
             ("RABBITMQ_DIST_PORT", free_port().to_string()),
             ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +S 2:2".into()),
         ];
-        let mut node = Self {
+        Self {
             url: format!("amqp://guest:guest@127.0.0.1:{amqp}/%2f"),
             address: SocketAddr::from(([127, 0, 0, 1], amqp)),
             api: Management::new(&format!("http://guest:guest@127.0.0.1:{http}"), "/"),
@@ -62,9 +77,20 @@ impl RabbitNode {
             env,
             dir,
             server: None,
-        };
-        node.restart().await;
-        node
+        }
+    }
+
+    /// Its name among the nodes of a cluster.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Nodes of a cluster know each other by this secret, 600 in the node's home.
+    pub(crate) fn share_cookie(&self, secret: &str) -> std::io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = self.file(".erlang.cookie");
+        fs::write(&file, secret)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
     }
 
     fn file(&self, name: &str) -> PathBuf {

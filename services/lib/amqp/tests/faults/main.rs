@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod broker;
+mod cluster;
 mod crashes;
 mod line;
 mod network;
 mod routing;
 mod scale;
+mod tls;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    Bundle, Runtime, RuntimeConfig, Stopper, Tensor,
+    Bundle, Runtime, RuntimeConfig, SigningKey, Stopper, Tensor, TrustedKeys,
     import::{ImportRequest, Source, import},
     onnx::{ModelProto, encode},
     samples::{Head, Sample, classifier, head_of, trunk},
@@ -44,6 +44,43 @@ async fn stored(bundles: &[&Bundle]) -> Blobs {
         Library::new(blobs.clone()).add(bundle).await.unwrap();
     }
     blobs
+}
+
+#[tokio::test]
+async fn where_keys_are_trusted_a_model_is_loaded_once_it_is_signed_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let openssl = |arguments: &str| {
+        let mut command = std::process::Command::new("openssl");
+        let done = command.args(arguments.split(' ')).current_dir(dir.path()).output().unwrap();
+        assert!(done.status.success());
+    };
+    for name in ["alice", "mallory"] {
+        openssl(&format!("genpkey -algorithm ed25519 -out {name}"));
+        openssl(&format!("pkey -in {name} -pubout -out {name}.pub"));
+    }
+    let key = |name: &str| SigningKey::read(&dir.path().join(name)).unwrap();
+    let bundle = bundle(&classifier(&Sample::default()));
+    let blobs = stored(&[&bundle]).await;
+    let trusted = TrustedKeys::read(&[dir.path().join("alice.pub")]).unwrap();
+    let library = Library::new(blobs.clone()).trusting(trusted);
+    let settings = ModelsConfig {
+        purpose: Purpose::Judge,
+        sessions: 1,
+        budget_bytes: u64::MAX,
+        retry_after: Duration::ZERO,
+    };
+    let models = Models::new(library.clone(), runtime(), settings);
+    let refused = async |why: &str| {
+        let told = models.get(&bundle.digest).await.err().map(|error| format!("{error:?}"));
+        assert!(told.is_some_and(|told| told.contains("Unsigned")), "{why}");
+    };
+    refused("nobody has signed").await;
+    library.sign(&bundle.digest, &key("mallory")).await.unwrap();
+    refused("nobody that is trusted has signed").await;
+    library.sign(&bundle.digest, &key("alice")).await.unwrap();
+    models.get(&bundle.digest).await.unwrap();
+    let strange = ModelDigest::from_bytes([1; 32]);
+    assert!(library.sign(&strange, &key("alice")).await.is_err(), "only what is there is signed");
 }
 
 #[tokio::test]
