@@ -3,7 +3,7 @@
 use super::{
     elements::Element,
     latest,
-    rows::insert_all,
+    rows::{insert_all, listed},
     sequences::{Arrival, Sequences},
     sums::Sums,
 };
@@ -150,7 +150,7 @@ impl<'a> Commit<'a> {
     async fn known(&self, batch: &Batch) -> Result<Known, StoreError> {
         let ids: Vec<Vec<u8>> = batch.images.iter().map(|new| new.image.id.clone()).collect();
         let found =
-            image::Entity::find().filter(image::Column::Id.is_in(ids)).all(self.txn).await?;
+            image::Entity::find().filter(image::Column::Id.is_in(listed(ids))).all(self.txn).await?;
         let images: HashMap<_, _> = found.into_iter().map(|row| (row.id.clone(), row)).collect();
         let mut predictions = HashMap::<Vec<u8>, Vec<(i32, i16)>>::new();
         if !images.is_empty() {
@@ -158,7 +158,7 @@ impl<'a> Commit<'a> {
             let rows: Vec<(Vec<u8>, i32, i16)> = prediction::Entity::find()
                 .select_only()
                 .columns([C::ImageId, C::ModelId, C::Role])
-                .filter(C::ImageId.is_in(images.keys().cloned()))
+                .filter(C::ImageId.is_in(listed(images.keys().cloned().collect())))
                 .into_tuple()
                 .all(self.txn)
                 .await?;
@@ -274,6 +274,9 @@ impl<'a> Commit<'a> {
 
     /// A message that is buried again, after a replay, waits again.
     async fn write_dead_letters(&self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.dead_letters.is_empty() {
+            return Ok(());
+        }
         let mut rows = BTreeMap::<Vec<u8>, dead_letter::Model>::new();
         for letter in &batch.dead_letters {
             if rows.get(&letter.id).is_none_or(|known| known.buried_us <= letter.buried_us) {

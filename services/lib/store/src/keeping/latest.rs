@@ -1,5 +1,6 @@
 //! The newest image of each plot type, whatever the order in which images come.
 
+use super::rows::listed;
 use crate::{
     StoreError,
     entity::{image, latest},
@@ -31,7 +32,7 @@ pub(super) async fn write<C: ConnectionTrait>(
     }
     let ids: Vec<i32> = newest.keys().copied().collect();
     for known in
-        latest::Entity::find().filter(latest::Column::PlotTypeId.is_in(ids)).all(db).await?
+        latest::Entity::find().filter(latest::Column::PlotTypeId.is_in(listed(ids))).all(db).await?
     {
         if newest.get(&known.plot_type_id).is_some_and(|mark| key(mark) <= key(&known)) {
             newest.remove(&known.plot_type_id);

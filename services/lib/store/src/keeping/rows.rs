@@ -156,6 +156,15 @@ where
     Ok(())
 }
 
+/// The values of an `in` list, the last one repeated up to a power of two: as with the chunks, so
+/// that few distinct statements are prepared.
+pub(super) fn listed<T: Clone>(mut values: Vec<T>) -> Vec<T> {
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().next_power_of_two(), last);
+    }
+    values
+}
+
 /// The largest power of two that is in `count`, at most [`CHUNK`].
 fn chunk(count: usize) -> usize {
     count.checked_ilog2().map_or(0, |log| 1 << log).min(CHUNK)
@@ -170,5 +179,12 @@ mod tests {
         for (count, size) in [(0, 0), (1, 1), (3, 2), (255, 128), (256, 256), (5_000, 256)] {
             assert_eq!(chunk(count), size, "{count}");
         }
+    }
+
+    #[test]
+    fn lists_come_in_few_sizes_and_name_nothing_else() {
+        assert_eq!(listed(vec![1, 2, 3]), [1, 2, 3, 3]);
+        assert_eq!(listed(vec![1, 2]), [1, 2]);
+        assert!(listed(Vec::<i32>::new()).is_empty());
     }
 }

@@ -6,7 +6,10 @@
 //! its plot type, held in memory, is all that must be known. A late image looks for its
 //! neighbours.
 
-use super::elements::{Element, Elements, Key};
+use super::{
+    elements::{Element, Elements, Key},
+    rows::listed,
+};
 use crate::{
     Kind, StoreError,
     entity::{sequence, track},
@@ -46,6 +49,22 @@ struct Track {
     moved: bool,
     /// Whether `newest` is to be written.
     changed: bool,
+    /// There never was a sequence before this transaction.
+    untroubled: bool,
+}
+
+impl Track {
+    /// The sequences around an image that comes after the beginning of the newest one, or where
+    /// there is none; then nothing has to be looked up.
+    fn near(&self, key: &Key) -> Option<Near> {
+        match &self.newest {
+            Some(newest) if first(newest) < *key => {
+                Some(Near { before: Some(newest.clone()), after: None })
+            }
+            None if self.untroubled => Some(Near { before: None, after: None }),
+            _ => None,
+        }
+    }
 }
 
 fn first(sequence: &sequence::Model) -> Key {
@@ -74,18 +93,19 @@ impl<'a> Sequences<'a> {
         plot_type_ids: Vec<i32>,
     ) -> Result<Self, StoreError> {
         let rows = track::Entity::find()
-            .filter(track::Column::PlotTypeId.is_in(plot_type_ids))
+            .filter(track::Column::PlotTypeId.is_in(listed(plot_type_ids)))
             .all(txn)
             .await?;
         let ids: Vec<_> = rows.iter().filter_map(|row| row.sequence_id.clone()).collect();
         let mut newest: HashMap<Vec<u8>, sequence::Model> = HashMap::new();
         if !ids.is_empty() {
-            let found = sequence::Entity::find().filter(sequence::Column::Id.is_in(ids));
+            let found = sequence::Entity::find().filter(sequence::Column::Id.is_in(listed(ids)));
             newest.extend(found.all(txn).await?.into_iter().map(|s| (s.id.clone(), s)));
         }
         let tracks = rows.into_iter().map(|row| {
             let track = Track {
                 last: Some((row.last_us, row.last_image)),
+                untroubled: row.sequence_id.is_none(),
                 newest: row.sequence_id.and_then(|id| newest.remove(&id)),
                 ..Default::default()
             };
@@ -203,8 +223,15 @@ impl<'a> Sequences<'a> {
     /// An image that comes between others: looks at its neighbours and writes at once, so that
     /// the next late one finds what it left.
     async fn late(&mut self, between: Between<'_>) -> Result<(), StoreError> {
-        self.write_held(between.elements.plot_type_id, between.trouble).await?;
-        let near = Near::read(&between).await?;
+        let of = (between.elements.plot_type_id, between.trouble as i16);
+        let known = self.tracks.get(&of).and_then(|track| track.near(&between.arrival.element.key));
+        let near = match known {
+            Some(near) => near,
+            None => {
+                self.write_held(between.elements.plot_type_id, between.trouble).await?;
+                Near::read(&between).await?
+            }
+        };
         let mut changed = if between.inside {
             between.inside(near).await?
         } else {
@@ -214,7 +241,6 @@ impl<'a> Sequences<'a> {
             sequence.commit_no = self.commit_no;
         }
         upsert(self.txn, changed.clone()).await?;
-        let of = (between.elements.plot_type_id, between.trouble as i16);
         let Some(track) = self.tracks.get_mut(&of) else { return Ok(()) };
         for sequence in changed {
             let newer = track
