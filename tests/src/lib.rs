@@ -13,7 +13,7 @@ mod model;
 mod producer;
 
 pub use hall::{Hall, Place, STAGES, Sums};
-pub use model::release_small_model;
+pub use model::{release_model_with, release_small_model};
 pub use producer::{Plot, Producer};
 
 /// How much of a fault is tried: `HYDRA_FAULTS_FULL=1` for all of it.

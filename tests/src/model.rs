@@ -20,7 +20,21 @@ use std::path::Path;
 /// # Panics
 /// When the ONNX Runtime is missing or the database does not answer.
 pub async fn release_small_model(blobs: &Path, db: &Database, plot_types: &[&str]) -> ModelDigest {
-    let labels: Vec<Label> = ["Good", "Bad", "Hot"].iter().map(|l| l.parse().unwrap()).collect();
+    release_model_with(blobs, db, plot_types, ["Good", "Bad", "Hot"], Thresholds::new()).await
+}
+
+/// The same with other labels, of which the network always says the first, and thresholds.
+///
+/// # Panics
+/// As [`release_small_model`].
+pub async fn release_model_with(
+    blobs: &Path,
+    db: &Database,
+    plot_types: &[&str],
+    labels: [&str; 3],
+    thresholds: Thresholds,
+) -> ModelDigest {
+    let labels: Vec<Label> = labels.iter().map(|l| l.parse().unwrap()).collect();
     let request = ImportRequest::new(labels.clone(), "2026-01-01T00:00:00Z");
     let runtime = Runtime::load(&RuntimeConfig::default()).expect("the ONNX Runtime");
     let network = onnx::encode(&classifier(&Sample::default()));
@@ -42,7 +56,7 @@ pub async fn release_small_model(blobs: &Path, db: &Database, plot_types: &[&str
     model::insert(db, new).await.unwrap();
     for plot_type in plot_types {
         let by = By { who: "test".into(), why: "test".into() };
-        let action = Action::Activate(digest, Thresholds::new());
+        let action = Action::Activate(digest, thresholds.clone());
         release(db, plot_type, action, by).await.unwrap();
     }
     digest

@@ -11,6 +11,5 @@ mod config;
 mod ends;
 mod kills;
 mod messages;
-mod region;
 mod telemetry;
 mod upgrade;
