@@ -112,7 +112,7 @@ async fn traces_are_sampled_by_outcome() {
         ("HYDRA_TELEMETRY__TRACE_FRACTION".into(), "0".into()),
     ];
     // of one plot type every image is Bad
-    let sure = [("Bad".parse().unwrap(), 0.01.try_into().unwrap())];
+    let sure = [("Bad".parse().unwrap(), 0.01_f32.try_into().unwrap())];
     let labels = ["Bad", "Good", "Hot"];
     let plot_type = Plot::new(1).plot_type;
     release_model_with(&hall.blobs(), &hall.db, &[plot_type], labels, sure.into()).await;

@@ -1,6 +1,7 @@
 //! A hall that is saved while it works, lost altogether, and restored.
 
 use e2e::{Hall, Place, Plot, STAGES};
+use hydra_proto::ContentHash;
 use hydra_store::{
     catalog::{Catalog, apply},
     label,
@@ -100,23 +101,16 @@ async fn s22_a_hall_is_restored_from_its_backup() {
     assert_eq!(audit(&mut hall), before);
 
     // the check sees what is missing and what is damaged
-    let mut originals = Vec::new();
-    find(&hall.blobs().join("blobs"), &mut originals);
-    fs::remove_file(&originals[0]).unwrap();
-    fs::write(&originals[1], "else").unwrap();
+    let original = |number| {
+        let hash = ContentHash::of(&Plot::new(number).png).to_string();
+        hall.blobs().join("blobs").join(&hash[..2]).join(&hash[2..4]).join(&hash)
+    };
+    fs::remove_file(original(1)).unwrap();
+    fs::write(original(2), "else").unwrap();
     let checked = hydra(&hall, &["doctor", "--blobs"]).await;
     assert_eq!(checked.status.code(), Some(1));
     let text = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(text.contains("2 of "), "{text}");
     let damaged = script(&hall, "save", &hall.folder().join("late")).await;
     assert!(String::from_utf8_lossy(&damaged.stderr).contains("is damaged"), "{damaged:?}");
-}
-
-fn find(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        match entry.file_type().unwrap().is_dir() {
-            true => find(&entry.path(), files),
-            false => files.push(entry.path()),
-        }
-    }
 }
