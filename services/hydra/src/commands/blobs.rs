@@ -5,6 +5,7 @@ use hydra_blobs::{BlobError, Blobs};
 use hydra_model::Library;
 use hydra_proto::ContentHash;
 use hydra_store::{Database, NamedBlobs, model};
+use std::collections::BTreeSet;
 
 /// Rows that are read at once.
 const PAGE: u64 = 1_000;
@@ -14,10 +15,10 @@ const AT_ONCE: usize = 8;
 /// What a look at every blob found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Those that are what their names say.
+    /// How often a blob was what its name says; one that far rows share is read again.
     pub whole: u64,
     /// What is wrong with the others, in words.
-    pub broken: Vec<String>,
+    pub broken: BTreeSet<String>,
 }
 
 impl Found {
@@ -25,7 +26,7 @@ impl Found {
         match read {
             Ok(()) => self.whole += 1,
             Err(error @ (BlobError::NotFound(_) | BlobError::Corrupt { .. })) => {
-                self.broken.push(error.to_string());
+                self.broken.insert(error.to_string());
             }
             Err(away) => return Err(away),
         }
@@ -53,13 +54,22 @@ pub async fn look(database: &Database, blobs: &Blobs) -> anyhow::Result<Found> {
                 read(blobs, graphs.into_iter().flatten().collect(), &mut found).await?;
             }
             Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) => found.broken.push(format!("{:#}", anyhow::Error::new(error))),
+            Err(error) => {
+                found.broken.insert(format!("{:#}", anyhow::Error::new(error)));
+            }
         }
     }
     Ok(found)
 }
 
-async fn read(blobs: &Blobs, hashes: Vec<ContentHash>, found: &mut Found) -> Result<(), BlobError> {
+async fn read(
+    blobs: &Blobs,
+    mut hashes: Vec<ContentHash>,
+    found: &mut Found,
+) -> Result<(), BlobError> {
+    // a small plot is its own thumbnail
+    hashes.sort_unstable();
+    hashes.dedup();
     let get = |hash| async move { blobs.get(&hash).await.map(drop) };
     let mut reads = stream::iter(hashes).map(get).buffer_unordered(AT_ONCE);
     while let Some(read) = reads.next().await {
