@@ -71,8 +71,8 @@ async fn where_keys_are_trusted_a_model_is_loaded_once_it_is_signed_and_not_befo
     };
     let models = Models::new(library.clone(), runtime(), settings);
     let refused = async |why: &str| {
-        let told = models.get(&bundle.digest).await.err().map(|error| format!("{error:?}"));
-        assert!(told.is_some_and(|told| told.contains("Unsigned")), "{why}");
+        let told = models.get(&bundle.digest).await.err().map(|error| error.why);
+        assert!(told.is_some_and(|told| told.contains("not signed")), "{why}");
     };
     refused("nobody has signed").await;
     library.sign(&bundle.digest, &key("mallory")).await.unwrap();
