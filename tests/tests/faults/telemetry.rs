@@ -21,7 +21,10 @@ async fn f36_otel_dead_blackhole_or_slow() {
         ("slow", through, Some(slow)),
     ] {
         proxy.set_both(rules.unwrap_or_default());
-        hall.variables = vec![("HYDRA_TELEMETRY__OTLP_ENDPOINT".into(), endpoint)];
+        hall.variables = vec![
+            ("HYDRA_TELEMETRY__OTLP_ENDPOINT".into(), endpoint),
+            ("HYDRA_TELEMETRY__TRACE_FRACTION".into(), "1".into()),
+        ];
         hall.start(&STAGES);
         hall.all_ready().await;
         hall.producer.publish(60).await;
