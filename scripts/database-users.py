@@ -18,7 +18,7 @@ import secrets
 
 REGISTRY = ["counter", "setting", "plot_type", "model", "model_label", "model_plot_type", "alias"]
 MEASURED = [
-    "image", "conditions", "latest", "prediction", "embedding", "heatmap", "sequence", "track", "run",
+    "image", "shown", "retraining", "conditions", "latest", "prediction", "embedding", "heatmap", "sequence", "track", "run",
     "run_outcome", "run_latency", "daily", "heartbeat", "outbox", "lease", "retention_mark", "garbage",
     "model_label", "model_plot_type",
 ]  # fmt: skip

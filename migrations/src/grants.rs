@@ -71,8 +71,10 @@ impl Role {
 const REGISTRY: [&str; 7] =
     ["counter", "setting", "plot_type", "model", "model_label", "model_plot_type", "alias"];
 /// What keep writes and retention deletes.
-const MEASURED: [&str; 19] = [
+const MEASURED: [&str; 21] = [
     "image",
+    "shown",
+    "retraining",
     "conditions",
     "latest",
     "prediction",

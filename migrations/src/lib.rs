@@ -8,6 +8,7 @@
 mod columns;
 mod grants;
 mod m20261123_schema;
+mod m20261126_watching;
 mod step;
 
 pub use grants::{Role, UnknownRole, grants};
@@ -19,6 +20,6 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_schema::STEP)]
+        vec![Box::new(m20261123_schema::STEP), Box::new(m20261126_watching::STEP)]
     }
 }

@@ -13,7 +13,7 @@ use hydra_ingest::{
     folder::FolderDoor,
     http::{self, HttpConfig},
 };
-use hydra_keep::{Keep, freshness, relay, retention};
+use hydra_keep::{Keep, freshness, relay, retention, retraining};
 use hydra_model::Runtime;
 use hydra_proto::registry::Registry;
 use hydra_query::QueryConfig;
@@ -80,7 +80,8 @@ fn keep(process: &mut Process, parts: Parts) {
     let Parts { blobs, database, transport, health, stop, .. } = parts;
     let (keep, holder) = (Keep::new(database.clone()), instance());
     let (promised, token) = (keep.promised(), stop.clone());
-    let alarms = relay::run(database.clone(), transport, holder.clone(), promised, health, token);
+    let alarms =
+        relay::run(database.clone(), transport.clone(), holder.clone(), promised, health, token);
     process.spawn("relay", async move {
         alarms.await;
         Ok(())
@@ -88,6 +89,11 @@ fn keep(process: &mut Process, parts: Parts) {
     let gauges = freshness::run(database.clone(), stop.clone());
     process.spawn("freshness", async move {
         gauges.await;
+        Ok(())
+    });
+    let jobs = retraining::run(database.clone(), transport, holder.clone(), stop.clone());
+    process.spawn("retraining", async move {
+        jobs.await;
         Ok(())
     });
     process.spawn("retention", async move {

@@ -16,7 +16,7 @@ pub(crate) fn beam(conditions: Option<&serde_json::Value>, hall: &Hall) -> Optio
 
 /// Whether Bad says something of the detector. Without a limit or a reading it does: for want
 /// of a reading no trouble is passed over.
-fn has_beam(spec: &Spec, hall: &Hall, beam: Option<f64>) -> bool {
+pub(crate) fn has_beam(spec: &Spec, hall: &Hall, beam: Option<f64>) -> bool {
     let limit = spec.gate.beam_min.or(hall.beam.as_ref().map(|beam| beam.min));
     match (limit, beam) {
         (Some(limit), Some(beam)) if !spec.gate.off => beam >= limit,

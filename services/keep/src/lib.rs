@@ -3,7 +3,7 @@
 //! A batch is one transaction (see [`hydra_store::keeping`]), so that a message that comes again
 //! changes nothing, and two keeps write one after the other. Beside the stage run the [`relay`],
 //! which publishes the alarms that transactions promised, and [`retention`], which deletes by
-//! policy. Keep is the only stage that writes results.
+//! policy, and [`retraining`], which files training jobs by policy. Keep is the only stage that writes results.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -14,6 +14,7 @@ mod input;
 mod known;
 pub mod relay;
 pub mod retention;
+pub mod retraining;
 mod rows;
 mod write;
 

@@ -1,7 +1,7 @@
 //! Facts -> rows.
 
 use crate::{
-    decide::{beam, kept, kind},
+    decide::{beam, has_beam, kept, kind},
     fact::{Map, Said, Seen, clean},
     known::Known,
 };
@@ -94,7 +94,18 @@ pub(crate) fn image(seen: &Seen, known: &Known) -> Result<NewImage, StoreError> 
         predictions,
         embeddings,
         wire: seen.image.clone(),
+        data: data(&seen.event.data),
+        may_be_stuck: !plot_type.spec.may_repeat && has_beam(&plot_type.spec, &known.hall, beam),
+        unfamiliar: verdict
+            .map(|said| clean(&said.prediction.unfamiliar, 150))
+            .filter(|told| !told.is_empty()),
     })
+}
+
+/// A fingerprint; one of another length than ours would say nothing.
+fn data(field: &[u8]) -> Vec<u8> {
+    const BYTES: usize = 8;
+    if field.len() == BYTES { field.to_vec() } else { Vec::new() }
 }
 
 fn prediction(

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod plots;
+mod policies;
+mod shown;
 
 use hydra_keep::{Keep, KeepIn};
 use hydra_proto::events::{MessageBuried, ModelRole};

@@ -1,4 +1,4 @@
-//! ImageIngested -> pixels at each wanted shape, thumbnail, ImageResized.
+//! ImageIngested -> pixels at each wanted shape, thumbnail, layout, ImageResized.
 //!
 //! Decodes under limits; the same bytes give the same pixels. Which shapes are wanted follows
 //! from the active and candidate models of the plot type, as the registry stands now.
@@ -73,12 +73,14 @@ fn work(
     image: Image,
 ) -> Result<(ImageResized, Bytes), Refused> {
     let mut picture = bench.open(bytes)?;
+    let sight = picture.sight();
     let resized = ImageResized {
         image: Some(image),
         width: picture.width(),
         height: picture.height(),
         thumbnail: Bytes::new(),
         pixels: shapes.iter().map(|shape| picture.pixels(shape)).collect(),
+        sight: Some(sight),
     };
     Ok((resized, picture.thumbnail().into()))
 }

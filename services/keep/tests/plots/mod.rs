@@ -67,6 +67,10 @@ pub struct Plot {
     pub taken_us: i64,
     pub conditions: String,
     pub says: Vec<Says>,
+    /// Fingerprint of its data.
+    pub data: Vec<u8>,
+    /// Conditions that training did not have.
+    pub unfamiliar: &'static str,
 }
 
 impl Plot {
@@ -79,6 +83,8 @@ impl Plot {
             taken_us: ARRIVED_US - 1_000_000_000 + i64::from(chunk) * 1_000,
             conditions: String::new(),
             says: says.to_vec(),
+            data: Vec::new(),
+            unfamiliar: "",
         }
     }
 
@@ -113,9 +119,14 @@ impl Plot {
             width: 24,
             height: 20,
             thumbnail: ContentHash::of(b"thumbnail").to_field(),
-            predictions: self.says.iter().map(prediction).collect(),
+            predictions: self.says.iter().map(|says| self.prediction(says)).collect(),
             no_verdict_reason: if self.says.is_empty() { "no model".into() } else { "".into() },
+            data: self.data.clone().into(),
         }
+    }
+
+    fn prediction(&self, says: &Says) -> Prediction {
+        Prediction { unfamiliar: self.unfamiliar.into(), ..prediction(says) }
     }
 
     pub fn message(&self) -> KeepIn {

@@ -12,6 +12,7 @@ mod config;
 pub mod counter;
 mod database;
 pub mod dead;
+pub mod drift;
 pub mod entity;
 mod error;
 pub mod heartbeat;
@@ -30,6 +31,7 @@ pub mod read;
 mod registry;
 pub mod release;
 pub mod retention;
+pub mod retraining;
 pub mod training;
 
 pub use clock::now_us;

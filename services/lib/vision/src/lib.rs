@@ -22,6 +22,7 @@ mod map;
 mod pack;
 mod probe;
 mod resize;
+mod sight;
 mod workbench;
 mod write;
 

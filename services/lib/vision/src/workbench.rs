@@ -1,7 +1,8 @@
 //! The decoder, the resizer and the packer with their buffers, as one thing per worker thread.
 
 use crate::{
-    Format, Header, Limits, Refused, decode::Decoder, pack::Packer, resize::Shrinker, write_rgb_png,
+    Format, Header, Limits, Refused, decode::Decoder, pack::Packer, resize::Shrinker,
+    sight::Surveyor, write_rgb_png,
 };
 use hydra_proto::{events::Pixels, registry::InputShape};
 
@@ -13,6 +14,7 @@ pub struct Workbench {
     decoder: Decoder,
     shrinker: Shrinker,
     packer: Packer,
+    surveyor: Surveyor,
 }
 
 impl Workbench {
@@ -61,6 +63,12 @@ impl Picture<'_> {
     /// `height * width * 3` bytes, row-major from the top, red green blue.
     pub fn rgb(&self) -> &[u8] {
         &self.bench.decoder.rgb
+    }
+
+    /// The finder of panels with its buffers, and the pixels that it looks at.
+    pub(crate) fn surveyor(&mut self) -> (&mut Surveyor, &[u8]) {
+        let Workbench { decoder, surveyor, .. } = &mut *self.bench;
+        (surveyor, &decoder.rgb)
     }
 
     /// The picture as a model wants it: `height * width * channels` bytes, row-major, interleaved.

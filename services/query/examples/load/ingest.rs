@@ -69,6 +69,9 @@ fn new_image(hall: &Hall, n: u64) -> NewImage {
         work_us: 30_000,
     };
     NewImage {
+        data: Vec::new(),
+        may_be_stuck: false,
+        unfamiliar: None,
         image: image::Model {
             id,
             plot_type_id: *plot_type_id,

@@ -1,6 +1,6 @@
 //! The catalog's file: TOML, unknown keys refused.
 
-use super::spec::{Fraction, Gate, Retention, Seconds, Spec, default_bad_labels};
+use super::spec::{Fraction, Gate, Retention, Retrain, Seconds, Spec, default_bad_labels};
 use hydra_proto::{ImageId, Label, PlotTypeName};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -83,6 +83,8 @@ pub struct PlotType {
     pub labels: Vec<Label>,
     #[serde(default = "default_bad_labels", skip_serializing_if = "are_default_bad_labels")]
     pub bad_labels: Vec<Label>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_repeat: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cadence_s: Option<Seconds>,
     #[serde(default = "all", skip_serializing_if = "is_all")]
@@ -99,6 +101,8 @@ pub struct PlotType {
     pub gate: Gate,
     #[serde(default, skip_serializing_if = "is_default")]
     pub retention: Retention,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retrain: Retrain,
 }
 
 fn all() -> Fraction {
@@ -228,10 +232,12 @@ impl PlotType {
         Spec {
             labels: entry.labels,
             bad_labels: entry.bad_labels,
+            may_repeat: entry.may_repeat,
             cadence_s: entry.cadence_s,
             collect_fraction: entry.collect_fraction,
             gate: entry.gate,
             retention: entry.retention,
+            retrain: entry.retrain,
             group: entry.group,
             guidance: entry.guidance,
             contact: entry.contact,
@@ -252,6 +258,7 @@ impl PlotType {
             disabled,
             labels: spec.labels,
             bad_labels: spec.bad_labels,
+            may_repeat: spec.may_repeat,
             cadence_s: spec.cadence_s,
             collect_fraction: spec.collect_fraction,
             group: spec.group,
@@ -260,6 +267,7 @@ impl PlotType {
             reference: spec.reference,
             gate: spec.gate,
             retention: spec.retention,
+            retrain: spec.retrain,
         }
     }
 }

@@ -13,4 +13,4 @@ mod state;
 pub use apply::{Applied, apply, diff, export};
 pub use change::Change;
 pub use file::{Beam, Catalog, Detector, Hall, InvalidCatalog, News, PlotType};
-pub use spec::{Days, Fraction, Gate, Retention, Seconds, Spec};
+pub use spec::{Days, Fraction, Gate, Retention, Retrain, Seconds, Spec};

@@ -135,6 +135,33 @@ pub struct Retention {
     pub rows_days: Option<Days>,
 }
 
+/// When a training job is filed. Each number is a reason of its own, and without any there is
+/// none. What comes of the job is a candidate: it predicts in the shadow and is released by people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retrain {
+    /// So many labels since the active model was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_labels: Option<u32>,
+    /// This share of the newest verdicts is not confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<Fraction>,
+    /// So far the newest verdicts are from those that the model gave when it was made, see
+    /// [`crate::drift`]; 0.25 is much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Fraction>,
+    /// Fewest days between two jobs; one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<Days>,
+}
+
+impl Retrain {
+    /// Nothing is ever trained by itself.
+    pub fn is_off(&self) -> bool {
+        self.new_labels.is_none() && self.unconfirmed.is_none() && self.drift.is_none()
+    }
+}
+
 /// What is declared of a plot type, as the database stores it (JSON). Fields of later versions
 /// are passed over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,6 +171,8 @@ pub struct Spec {
     pub labels: Vec<Label>,
     /// Labels that mean trouble.
     pub bad_labels: Vec<Label>,
+    /// Its data may be the same for several chunks; of any other that means that it is stuck.
+    pub may_repeat: bool,
     /// From one image to the next while there is beam; absent where one set a run is drawn.
     pub cadence_s: Option<Seconds>,
     /// Share of the images without trouble whose originals are kept.
@@ -152,6 +181,8 @@ pub struct Spec {
     pub gate: Gate,
     /// How long things are kept.
     pub retention: Retention,
+    /// When a new model is trained without being asked for.
+    pub retrain: Retrain,
     /// Where the pages show it.
     pub group: String,
     /// What to do when it is Bad.
@@ -167,10 +198,12 @@ impl Default for Spec {
         Self {
             labels: Vec::new(),
             bad_labels: default_bad_labels(),
+            may_repeat: false,
             cadence_s: None,
             collect_fraction: Fraction::ALL,
             gate: Gate::default(),
             retention: Retention::default(),
+            retrain: Retrain::default(),
             group: String::new(),
             guidance: String::new(),
             contact: String::new(),

@@ -5,6 +5,7 @@ use super::{
     latest,
     rows::{insert_all, listed},
     sequences::{Arrival, Sequences},
+    shown::Shown,
     sums::Sums,
 };
 use crate::{
@@ -37,6 +38,12 @@ pub struct NewImage {
     pub embeddings: Vec<embedding::Model>,
     /// As it came, for the alarms that it causes.
     pub wire: events::Image,
+    /// Fingerprint of its data; empty where it shows none, or none was made.
+    pub data: Vec<u8>,
+    /// There is beam, and the plot type is one whose data change.
+    pub may_be_stuck: bool,
+    /// Conditions that its active model was not trained under.
+    pub unfamiliar: Option<String>,
 }
 
 /// What one transaction writes.
@@ -91,6 +98,13 @@ struct Known {
     predictions: HashMap<Vec<u8>, Vec<(i32, i16)>>,
 }
 
+/// In the order in which they were drawn, whatever the order in which they came.
+fn in_order(images: &[NewImage]) -> Vec<&NewImage> {
+    let mut ordered: Vec<&NewImage> = images.iter().collect();
+    ordered.sort_by_key(|new| (new.image.taken_us, &new.image.id));
+    ordered
+}
+
 /// What an image with this verdict counts as.
 fn outcome(verdict: Option<&prediction::Model>) -> &str {
     match verdict {
@@ -120,15 +134,22 @@ impl<'a> Commit<'a> {
         let mut images = Vec::new();
         let mut predictions = Vec::new();
         let mut embeddings = Vec::new();
-        for new in &batch.images {
-            let said = self.what_is_new(new, &known);
+        let mut shown = Shown::read(self.txn, &batch.images).await?;
+        for new in in_order(&batch.images) {
+            let mut said = self.what_is_new(new, &known);
             let fresh: HashSet<i32> = said.iter().map(|p| p.model_id).collect();
             let of_fresh = new.embeddings.iter().filter(|e| fresh.contains(&e.model_id));
             embeddings.extend(of_fresh.cloned());
-            let verdict = said.iter().find(|p| p.role == ROLE_ACTIVE);
             match known.images.get(&new.image.id) {
-                None => images.push(self.new_image(new, verdict)),
-                Some(row) => self.known_image(row, new, verdict).await?,
+                None => {
+                    let stuck = shown.judge(new, &mut said).await?;
+                    let verdict = said.iter().find(|p| p.role == ROLE_ACTIVE);
+                    images.push(self.new_image(new, verdict, stuck));
+                }
+                Some(row) => {
+                    let verdict = said.iter().find(|p| p.role == ROLE_ACTIVE);
+                    self.known_image(row, new, verdict).await?;
+                }
             }
             if !said.is_empty() || !known.images.contains_key(&new.image.id) {
                 self.done.changed.insert(new.image.id.clone());
@@ -137,6 +158,7 @@ impl<'a> Commit<'a> {
         }
         self.write_conditions(batch).await?;
         latest::write(self.txn, &images).await?;
+        shown.write().await?;
         self.write_sequences().await?;
         insert_all::<image::Entity, _>(self.txn, images).await?;
         insert_all::<prediction::Entity, _>(self.txn, predictions).await?;
@@ -149,8 +171,10 @@ impl<'a> Commit<'a> {
 
     async fn known(&self, batch: &Batch) -> Result<Known, StoreError> {
         let ids: Vec<Vec<u8>> = batch.images.iter().map(|new| new.image.id.clone()).collect();
-        let found =
-            image::Entity::find().filter(image::Column::Id.is_in(listed(ids))).all(self.txn).await?;
+        let found = image::Entity::find()
+            .filter(image::Column::Id.is_in(listed(ids)))
+            .all(self.txn)
+            .await?;
         let images: HashMap<_, _> = found.into_iter().map(|row| (row.id.clone(), row)).collect();
         let mut predictions = HashMap::<Vec<u8>, Vec<(i32, i16)>>::new();
         if !images.is_empty() {
@@ -193,9 +217,19 @@ impl<'a> Commit<'a> {
         fresh
     }
 
-    fn new_image(&mut self, new: &NewImage, verdict: Option<&prediction::Model>) -> image::Model {
+    fn new_image(
+        &mut self,
+        new: &NewImage,
+        verdict: Option<&prediction::Model>,
+        stuck: Option<String>,
+    ) -> image::Model {
         let mut row = new.image.clone();
         (row.committed_us, row.commit_no) = (self.now_us, self.number);
+        if let Some(stuck) = stuck {
+            row.kept = true;
+            row.no_verdict_reason =
+                row.no_verdict_reason.map(|reason| format!("{reason}; {stuck}"));
+        }
         if verdict.is_some() {
             row.no_verdict_reason = None;
         }

@@ -11,6 +11,7 @@ mod elements;
 mod latest;
 mod rows;
 mod sequences;
+mod shown;
 mod sums;
 
 pub use commit::{Batch, Committed, NewImage, commit};

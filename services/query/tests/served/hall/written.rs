@@ -175,6 +175,9 @@ impl Written {
             features: features(fact).into_iter().flat_map(f32::to_le_bytes).collect(),
         });
         NewImage {
+            data: Vec::new(),
+            may_be_stuck: false,
+            unfamiliar: None,
             predictions: said.chain(shadow).collect(),
             embeddings: embedding.into_iter().collect(),
             period: "RunPeriod-2026-11".into(),
