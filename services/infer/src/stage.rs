@@ -4,7 +4,7 @@ use crate::{
     InferConfig, Serving,
     chunk::{self, Bench, Raw, Trouble},
     questions::{self, Asked, Question, chunks},
-    verdict,
+    verdict::{self, Strange},
 };
 use hydra_blobs::Blobs;
 use hydra_model::{Library, Models, ModelsConfig, Purpose, Runtime, WorkLost, Workers};
@@ -177,7 +177,8 @@ fn judged(
         let Question { role, release, model, source, .. } = question;
         let manifest = &model.manifest;
         let predicted = answer.map_err(failure).and_then(|raw| {
-            let prediction = verdict::of(manifest, &release, role, &raw, embeddings);
+            let strange = Strange::to(manifest, &event);
+            let prediction = verdict::of(manifest, &release, role, &raw, strange, embeddings);
             prediction.map_err(|error| Failure::Failed(error.into()))
         });
         let prediction = match predicted {
@@ -240,6 +241,7 @@ fn done(
         thumbnail: event.thumbnail,
         predictions,
         no_verdict_reason: reason.to_owned(),
+        data: event.sight.map(|sight| sight.data).unwrap_or_default(),
     };
     let mut outgoing = vec![Outgoing::of(&inferred)];
     outgoing.extend(wanted.as_ref().map(Outgoing::of));

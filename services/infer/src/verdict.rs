@@ -3,19 +3,43 @@
 use crate::chunk::Raw;
 use hydra_model::{
     Manifest,
+    manifest::{Guards, PlotLayout},
     score::{self, BadScores},
 };
 use hydra_proto::{
     Label,
-    events::{ModelRole, Prediction, Score, VerdictState},
+    events::{ImageResized, ModelRole, Prediction, Score, VerdictState},
     registry::Release,
 };
 
 /// Confirms a label that the release has no threshold for.
 const DEFAULT_THRESHOLD: f32 = 0.5;
 
+/// What is otherwise than in training, whatever the pixels say.
+#[derive(Debug, Default)]
+pub(crate) struct Strange {
+    /// How the plot is laid out.
+    layout: Option<String>,
+    /// The run's conditions.
+    conditions: Option<String>,
+}
+
+impl Strange {
+    /// Compares an image with what the model was trained on.
+    pub fn to(manifest: &Manifest, event: &ImageResized) -> Self {
+        let seen =
+            event.sight.as_ref().map(|sight| PlotLayout::seen(event.width, event.height, sight));
+        let conditions = event.image.as_ref().map(|image| image.conditions_json.as_str());
+        Self {
+            layout: seen.and_then(|seen| PlotLayout::change(&manifest.layouts, &seen)),
+            conditions: conditions.and_then(|told| manifest.conditions.unfamiliar(told)),
+        }
+    }
+}
+
 /// The prediction of one model for one image: arg-max over calibrated probabilities, confirmed
-/// from the label's threshold on, novel when the model's guard says so.
+/// from the label's threshold on, novel when the model's guard says so or the plot is laid out as
+/// none in training. A fault that is known and sure keeps its name.
 ///
 /// # Errors
 /// [`BadScores`] when the network gave no numbers that can be probabilities.
@@ -24,6 +48,7 @@ pub(crate) fn of(
     release: &Release,
     role: ModelRole,
     raw: &Raw,
+    strange: Strange,
     embeddings: bool,
 ) -> Result<Prediction, BadScores> {
     let probabilities = score::probabilities(manifest, &raw.scores)?;
@@ -36,9 +61,15 @@ pub(crate) fn of(
         (Some(spec), Some(value)) => Some(score::novelty(spec, value)?),
         _ => None,
     };
-    let state = match guard {
-        Some(guard) if guard.novel => VerdictState::Novel,
-        _ if confidence >= threshold => VerdictState::Confirmed,
+    let sure = confidence >= threshold;
+    let known_fault = sure && !label.counts_as_good();
+    let overruled = manifest.novelty.as_ref().zip(guard).is_some_and(|(spec, guard)| {
+        guard.novel && !(spec.guards == Guards::Good && !label.counts_as_good())
+    });
+    let state = match strange.layout {
+        Some(_) if !known_fault => VerdictState::Novel,
+        _ if overruled => VerdictState::Novel,
+        _ if sure => VerdictState::Confirmed,
         _ => VerdictState::Unconfirmed,
     };
     let score = |(label, probability): (&Label, &f32)| Score {
@@ -57,7 +88,8 @@ pub(crate) fn of(
         state: state.into(),
         p_value: guard.and_then(|guard| guard.p_value),
         work_us: u32::try_from(raw.work.as_micros()).unwrap_or(u32::MAX),
-        note: String::new(),
+        note: strange.layout.unwrap_or_default(),
+        unfamiliar: strange.conditions.unwrap_or_default(),
         embedding: embedding.iter().flat_map(|value| value.to_le_bytes()).collect(),
     })
 }

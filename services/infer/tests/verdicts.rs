@@ -6,12 +6,13 @@ mod common;
 use common::*;
 use hydra_infer::InferConfig;
 use hydra_model::{
-    manifest::{Novelty, NoveltyKind},
+    import::ImportRequest,
+    manifest::{Guards, Novelty, NoveltyKind, PlotLayout, PlotPanel, Seen},
     onnx::{DataType, Dim, attr_ints, node, value_info},
     samples::{Head, Sample},
 };
 use hydra_proto::{
-    events::{ImageResized, ModelRole, VerdictState},
+    events::{ImageResized, ModelRole, Panel, Sight, VerdictState},
     registry::InputShape,
 };
 use hydra_stage::Failure;
@@ -72,22 +73,84 @@ async fn a_map_is_wanted_for_what_asks_for_attention() {
     keep_up.abort();
 }
 
+/// A network with the picture's mean as its guard: white pictures are novel.
+fn guarded(guards: Guards) -> hydra_model::Bundle {
+    let novelty =
+        Novelty { output: "mean".into(), kind: NoveltyKind::Score, threshold: 0.9, guards };
+    changed(sample(1), ImportRequest { novelty: Some(novelty), ..request() }, |graph| {
+        let axes = attr_ints("axes", &[1, 2, 3]);
+        graph.node.push(node("ReduceMean", "mean", &["image"], &["mean"]).with(axes));
+        let dims = [Dim::Named("n"), Dim::Fixed(1), Dim::Fixed(1), Dim::Fixed(1)];
+        graph.output.push(value_info("mean", DataType::Float, &dims));
+    })
+}
+
+#[tokio::test]
+async fn a_guard_that_knows_goods_alone_leaves_known_faults_their_name() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    bench.release("Every", &guarded(Guards::Every), 0.0).await;
+    bench.release("Good", &guarded(Guards::Good), 0.0).await;
+    bench.settle().await;
+    let (mut good, mut faults) = (0, 0);
+    for value in 240..=255 {
+        let of = |name: &str| event_of(name, &picture(0, Some(value)), &[SHAPE]);
+        let outcomes = bench.all(vec![of("Every"), of("Good")]).await;
+        let said = |i: usize| outcomes[i].as_ref().unwrap().inferred.predictions[0].clone();
+        assert_eq!(said(0).state(), VerdictState::Novel);
+        let is_good = said(1).label == "Good";
+        (good, faults) = (good + usize::from(is_good), faults + usize::from(!is_good));
+        assert_eq!(said(1).state() == VerdictState::Novel, is_good, "{}", said(1).label);
+    }
+    assert!(good + faults == 16);
+    keep_up.abort();
+}
+
+#[tokio::test]
+async fn another_layout_is_novel_and_named_and_new_conditions_are_said() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    let panel = PlotPanel { x: 5, y: 5, width: 10, height: 8, across: Some(1), up: None };
+    let layout = PlotLayout { width: 24, height: 20, panels: Some(vec![panel]) };
+    let conditions = Seen::of([r#"{"target": "LH2"}"#, r#"{"target": "LD2"}"#]);
+    let request = ImportRequest { layouts: vec![layout], conditions, ..request() };
+    bench.release("A", &changed(sample(1), request, |_| {}), 0.0).await;
+    bench.settle().await;
+    let seen = |across: u32, count: usize, target: &str| {
+        let mut event = event("A", 1);
+        let panel = Panel { x: 5, y: 5, width: 10, height: 8, across, up: 7 };
+        event.sight = Some(Sight { panels: vec![panel; count], data: vec![1; 8].into() });
+        (event.width, event.height) = (24, 20);
+        let image = event.image.as_mut().unwrap();
+        image.conditions_json = format!(r#"{{"target": "{target}"}}"#);
+        event
+    };
+    let told = async |event: ImageResized| {
+        let inferred = bench.one(event).await.unwrap().inferred;
+        assert_eq!(&inferred.data[..], [1; 8]);
+        let prediction = inferred.predictions[0].clone();
+        (prediction.state(), prediction.note, prediction.unfamiliar)
+    };
+    let usual = told(seen(1, 1, "LH2")).await;
+    assert_eq!(usual, (VerdictState::Confirmed, String::new(), String::new()));
+    let (_, note, unfamiliar) = told(seen(1, 1, "C12")).await;
+    assert_eq!((note.as_str(), unfamiliar.as_str()), ("", "target C12"));
+    let good = bench.one(seen(1, 1, "LH2")).await.unwrap().inferred.predictions[0].label == "Good";
+    let wanted = if good { VerdictState::Novel } else { VerdictState::Confirmed };
+    for (event, change) in
+        [(seen(1, 3, "LH2"), "panels 1 -> 3"), (seen(2, 1, "LH2"), "horizontal axis of panel 1")]
+    {
+        let (state, note, _) = told(event).await;
+        assert_eq!((state, note), (wanted, format!("layout changed: {change}")));
+    }
+    keep_up.abort();
+}
+
 #[tokio::test]
 async fn what_is_unlike_training_is_novel_whatever_the_scores() {
     let bench = Bench::new(InferConfig::default()).await;
     let keep_up = bench.keep_up();
-    // the guard is the picture's mean: white pictures are novel
-    let novelty = Novelty { output: "mean".into(), kind: NoveltyKind::Score, threshold: 0.9 };
-    let bundle = changed(
-        sample(1),
-        hydra_model::import::ImportRequest { novelty: Some(novelty), ..request() },
-        |graph| {
-            let axes = attr_ints("axes", &[1, 2, 3]);
-            graph.node.push(node("ReduceMean", "mean", &["image"], &["mean"]).with(axes));
-            let dims = [Dim::Named("n"), Dim::Fixed(1), Dim::Fixed(1), Dim::Fixed(1)];
-            graph.output.push(value_info("mean", DataType::Float, &dims));
-        },
-    );
+    let bundle = guarded(Guards::Every);
     bench.release("A", &bundle, 0.0).await;
     bench.settle().await;
     let white = event_of("A", &picture(0, Some(255)), &[SHAPE]);

@@ -77,8 +77,9 @@ impl Plan {
     fn of(graph: &GraphProto) -> Self {
         let fixed: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
         let is_body = |n: &NodeProto| {
-            // the map is read as it is
-            INTEGER.contains(&n.op_type.as_str()) && n.name != "cam"
+            // the map is read as it is, and a guard counts in full
+            let apart = n.name == "cam" || n.name.starts_with("guard.");
+            INTEGER.contains(&n.op_type.as_str()) && !apart
         };
         // the first convolution's inputs and everything behind it; alignment is before it
         let first = graph.node.iter().position(|n| n.op_type == "Conv" && is_body(n));

@@ -5,6 +5,7 @@ mod common;
 
 use burn::tensor::Device;
 use common::{Plots, SHAPE};
+use hydra_model::manifest::Guards;
 use hydra_model::{Runtime, RuntimeConfig};
 use hydra_proto::Label;
 use hydra_train::data::Dataset;
@@ -173,4 +174,43 @@ fn a_transfer_without_a_parent_is_refused() {
     let plots = Plots::new("A", 60, 1);
     let refused = made(&[&plots], &recipe(Kind::Transfer), None).unwrap_err();
     assert!(refused.to_string().contains("parent"), "{refused}");
+}
+
+/// What a guarded network says of some pixels: the probability of Good, and the guard's p-value.
+fn said(runner: &mut Runner, learnt: &Learnt, pixels: &[u8]) -> (f32, f32) {
+    let outputs = runner.run(pixels, &["probabilities", "guard.p_value"]).unwrap();
+    let good = learnt.labels.iter().position(|label| label.as_str() == "Good").unwrap();
+    (outputs[0].values[good], outputs[1].values[0])
+}
+
+#[test]
+fn a_fault_that_was_never_seen_is_bad_or_novel_and_goods_stay_good() {
+    let plots = Plots::new("A", 240, 5);
+    let learnt = made(&[&plots], &recipe(Kind::Full), None).unwrap().remove(0);
+    let bundle = bundle_of(&learnt, "2026-01-01T00:00:00Z", &runtime()).unwrap();
+    let novelty = bundle.manifest.novelty.unwrap();
+    let rate = learnt.guard_rate.map(|rate| rate as f32);
+    assert_eq!((novelty.guards, Some(novelty.threshold)), (Guards::Good, rate));
+    let Files::Network(file) = &learnt.files else { panic!("a network of its own") };
+    let mut runner = Runner::open(&runtime(), file, SHAPE).unwrap();
+    let fresh = Plots::new("A", 120, 77);
+    let goods = (0..120).filter(|i| fresh.examples[*i].label.as_str() == "Good");
+    let (mut flagged, mut alarms, mut all) = (0, 0, 0);
+    for index in goods {
+        let mut pixels = fresh.pixels(index, SHAPE).unwrap();
+        let (good, p) = said(&mut runner, &learnt, &pixels);
+        alarms += usize::from(good >= 0.5 && p < novelty.threshold);
+        // training knew holes; this is a bright band, which no label named
+        for at in 0..SHAPE.size_bytes() {
+            let (x, y) = (at / 3 % 32, at / 96);
+            if (8..24).contains(&x) && (12..15).contains(&y) {
+                pixels[at] = 250;
+            }
+        }
+        let (good, p) = said(&mut runner, &learnt, &pixels);
+        flagged += usize::from(good < 0.5 || p < novelty.threshold);
+        all += 1;
+    }
+    assert!(flagged * 10 >= all * 9, "{flagged} of {all} flagged");
+    assert!(alarms * 20 <= all, "{alarms} of {all} Goods called novel");
 }

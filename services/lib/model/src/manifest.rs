@@ -1,8 +1,12 @@
 //! What a model is, in words that survive it: the manifest of a bundle.
 
+mod conditions;
 mod input;
+mod layout;
 
+pub use conditions::Seen;
 pub use input::{Batch, InputSpec, Layout, Normalisation};
+pub use layout::{Layout as PlotLayout, Panel as PlotPanel};
 
 use hydra_proto::{ContentHash, Label, ModelDigest, PlotTypeName, Threshold};
 use serde::{Deserialize, Serialize};
@@ -42,6 +46,12 @@ pub struct Manifest {
     /// Tells plots that are unlike anything in training.
     #[serde(default)]
     pub novelty: Option<Novelty>,
+    /// How the plots were laid out that it was trained on; one that is not, is novel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layouts: Vec<PlotLayout>,
+    /// The conditions that it was trained under.
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    pub conditions: Seen,
     /// SHA-256 of the list of image ids that it was trained on.
     #[serde(default)]
     pub training_set: Option<ContentHash>,
@@ -211,6 +221,20 @@ pub struct Novelty {
     pub kind: NoveltyKind,
     /// The bound: below it for a p-value, above it for a score, a plot is novel.
     pub threshold: f32,
+    /// Which verdicts it overrules.
+    #[serde(default)]
+    pub guards: Guards,
+}
+
+/// Which verdicts a guard overrules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guards {
+    /// All: it knows everything that was trained on.
+    #[default]
+    Every,
+    /// Those that say that all is well: it knows Goods alone, and every known fault is unlike them.
+    Good,
 }
 
 /// What a novelty output is.

@@ -124,7 +124,7 @@ pub fn novelty(spec: &Novelty, raw: &[f32]) -> Result<Verdict, BadScores> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::tests::manifest;
+    use crate::manifest::{Guards, tests::manifest};
 
     fn with(kind: ScoreKind, temperature: f32) -> Manifest {
         let mut manifest = manifest();
@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn novelty_is_below_a_p_value_or_above_a_score() {
-        let spec = |kind| Novelty { output: "n".into(), kind, threshold: 0.01 };
+        let spec =
+            |kind| Novelty { output: "n".into(), kind, threshold: 0.01, guards: Guards::Every };
         let p = spec(NoveltyKind::PValue);
         assert!(novelty(&p, &[0.001]).unwrap().novel);
         assert_eq!(novelty(&p, &[0.5]).unwrap(), Verdict { novel: false, p_value: Some(0.5) });

@@ -11,11 +11,13 @@
 
 mod fit;
 mod grid;
+mod guard;
 mod learn;
 mod look;
 mod onnx;
 
 pub use fit::{NormalityError, NormalitySettings, fit_normality};
+pub use guard::{GUARD, GuardError};
 pub use learn::CONFIRMED_GOODS;
 
 use grid::{Grid, Window};

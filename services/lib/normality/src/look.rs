@@ -50,14 +50,14 @@ pub(crate) struct Look {
 impl Look {
     /// The look of images like these.
     pub fn of(images: &[&[u8]], input: InputShape, detail: usize) -> Self {
-        let (width, height) = (input.width as usize, input.height as usize);
-        let divides = detail > 0 && width.is_multiple_of(detail) && height.is_multiple_of(detail);
+        // an edge of fewer pixels than make one is left out
+        let least = input.width.min(input.height).max(1) as usize;
         let scale = match (input.channels, images.first()) {
             (3, Some(image)) => SCALES.iter().map(colours).find(|scale| shows(image, scale)),
             _ => None,
         };
         let levels = scale.map(|scale| levels(&scale));
-        Self { input, detail: if divides { detail } else { 1 }, levels }
+        Self { input, detail: detail.clamp(1, least), levels }
     }
 
     /// Of the planes.
@@ -99,7 +99,9 @@ impl Look {
         let mut sums = vec![0.0f32; grid.area()];
         for (at, value) in values.enumerate() {
             let (y, x) = (at / width / self.detail, at % width / self.detail);
-            sums[y * grid.columns + x] += value;
+            if y < grid.rows && x < grid.columns {
+                sums[y * grid.columns + x] += value;
+            }
         }
         let each = 1.0 / (self.detail * self.detail) as f32;
         planes.extend(sums.into_iter().map(|sum| sum * each));
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_are_averaged_by_the_detail_that_divides_the_shape() {
+    fn pixels_are_averaged_by_the_detail_and_what_is_left_over_is_left_out() {
         let image = bar(0);
         let look = Look::of(&[&image], SHAPE, 3);
         assert_eq!(look.grid(), Grid { rows: 2, columns: 16 });
@@ -213,6 +215,8 @@ mod tests {
         assert_eq!(planes.len(), 4 * 32);
         let mean: f32 = image.iter().step_by(3).map(|v| f32::from(*v)).sum::<f32>() / 288.0 / 255.0;
         assert!((planes[..32].iter().sum::<f32>() / 32.0 - mean).abs() < 1e-5);
-        assert_eq!(Look::of(&[&image], SHAPE, 5).detail, 1);
+        let odd = Look::of(&[&image], SHAPE, 5);
+        assert_eq!(odd.grid(), Grid { rows: 1, columns: 9 });
+        assert_eq!(odd.planes(&image).unwrap().len(), 4 * 9);
     }
 }

@@ -17,6 +17,11 @@ impl NormalityModel {
     /// (standard deviations), `cam` `[n, 2, h, w]` (deviations; of Good their negative),
     /// `features` `[n, components]` (where there are components).
     pub fn to_onnx(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
+        onnx::encode(&onnx::model(self.graph(), metadata))
+    }
+
+    /// The graph of the file.
+    pub(crate) fn graph(&self) -> GraphProto {
         let mut out = GraphProto { name: "normality".into(), ..Default::default() };
         input(self, &mut out);
         let mut scores = residual(self, &mut out);
@@ -27,7 +32,7 @@ impl NormalityModel {
             maps.push(map);
         }
         verdict(self, &scores, &maps, &mut out);
-        onnx::encode(&onnx::model(out, metadata))
+        out
     }
 }
 

@@ -4,10 +4,12 @@
 use hydra_model::{
     Output, Runtime, RuntimeConfig, Session, Stopper, Tensor,
     import::{ImportRequest, Source, import},
-    manifest::{Method, Normalisation, Novelty, NoveltyKind, ScoreKind},
+    manifest::{Guards, Method, Normalisation, Novelty, NoveltyKind, ScoreKind},
     scan::{Limits, scan},
 };
-use hydra_normality::{NormalityError, NormalityModel, NormalitySettings, PIXELS, fit_normality};
+use hydra_normality::{
+    GUARD, NormalityError, NormalityModel, NormalitySettings, PIXELS, fit_normality,
+};
 use hydra_proto::registry::InputShape;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,10 +41,13 @@ fn plot(seed: u64, hole: usize) -> Vec<u8> {
 
 /// The file's outputs for a batch, by the runtime that serves it.
 fn served(model: &NormalityModel, images: &[Vec<u8>], wanted: &[&str]) -> Vec<Output> {
-    let shape = model.input();
+    run(&model.to_onnx(&[]), model.input(), images, wanted)
+}
+
+fn run(onnx: &[u8], shape: InputShape, images: &[Vec<u8>], wanted: &[&str]) -> Vec<Output> {
     let (width, height) = (shape.width as usize, shape.height as usize);
     let runtime = Runtime::load(&RuntimeConfig::default()).unwrap();
-    let scanned = scan(&model.to_onnx(&[]), &Limits::default()).unwrap();
+    let scanned = scan(onnx, &Limits::default()).unwrap();
     let dims = |batch: usize| vec![batch, 3, height, width];
     let file = scanned.sized(&[(PIXELS, dims(1))]).unwrap().into_file();
     let mut session = Session::open(&runtime, &file, None).unwrap();
@@ -205,7 +210,12 @@ fn new_conditions_are_learnt_from_twenty_goods_and_faults_stay_faults() {
 fn the_library_takes_the_file_with_its_map_and_its_p_value() {
     let runtime = Runtime::load(&RuntimeConfig::default()).unwrap();
     let labels = ["Good", "Bad"].map(|label| label.parse().unwrap()).to_vec();
-    let novelty = Novelty { output: "p_value".into(), kind: NoveltyKind::PValue, threshold: 0.01 };
+    let novelty = Novelty {
+        output: "p_value".into(),
+        kind: NoveltyKind::PValue,
+        threshold: 0.01,
+        guards: Guards::Every,
+    };
     let request = ImportRequest {
         normalisation: Normalisation::inside(),
         scores: Some("probabilities".into()),
@@ -218,6 +228,27 @@ fn the_library_takes_the_file_with_its_map_and_its_p_value() {
     let bundle = import(Source::Network(&onnx), &request, &runtime).unwrap().bundle;
     assert_eq!(bundle.manifest.novelty, Some(novelty));
     assert_eq!(bundle.manifest.explain.method(), Some(Method::Model));
+}
+
+#[test]
+fn a_classifier_is_guarded_in_its_own_file() {
+    let model = fitted();
+    // any classifier of the same pixels; here the model of other Goods
+    let goods: Vec<Vec<u8>> = (500..530).map(|seed| plot(seed, 0)).collect();
+    let goods: Vec<&[u8]> = goods.iter().map(Vec::as_slice).collect();
+    let runs: Vec<u32> = (0..30).collect();
+    let other = fit_normality(&goods, &runs, SHAPE, &NormalitySettings::default()).unwrap();
+    let plain = other.to_onnx(&[]);
+    let guarded = model.guard(&plain).unwrap();
+    let images: Vec<Vec<u8>> = (0..4).map(|i| plot(6000 + i as u64, i)).collect();
+    let before = run(&plain, SHAPE, &images, &["probabilities"]);
+    let after = run(&guarded, SHAPE, &images, &["probabilities", GUARD]);
+    assert_eq!(before[0].values, after[0].values, "the classifier says what it said");
+    for (image, p) in images.iter().zip(&after[1].values) {
+        let judged = model.judge(image).unwrap().p_value;
+        assert!((f64::from(*p) - judged).abs() < 1e-3, "{p} {judged}");
+    }
+    assert!(model.guard(&guarded).is_err() && model.guard(b"no file").is_err());
 }
 
 #[test]

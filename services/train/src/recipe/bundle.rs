@@ -4,7 +4,8 @@ use super::learn::{Files, Learnt};
 use hydra_model::Runtime;
 use hydra_model::bundle::Bundle;
 use hydra_model::import::{ImportError, ImportRequest, Source, import};
-use hydra_model::manifest::{Method, Normalisation, ScoreKind};
+use hydra_model::manifest::{Guards, Method, Normalisation, Novelty, NoveltyKind, ScoreKind};
+use hydra_normality::GUARD;
 use hydra_proto::{ContentHash, Threshold};
 
 /// Seals a model. `created_at` is RFC 3339.
@@ -37,6 +38,14 @@ pub fn bundle_of(
             Files::Network(_) => Some(("cam".to_owned(), Method::GradCam)),
             Files::TrunkAndHead { .. } => None,
         },
+        novelty: learnt.guard_rate.map(|rate| Novelty {
+            output: GUARD.to_owned(),
+            kind: NoveltyKind::PValue,
+            threshold: rate as f32,
+            guards: Guards::Good,
+        }),
+        layouts: learnt.layouts.clone(),
+        conditions: learnt.conditions.clone(),
         temperature: learnt.figures.temperature as f32,
         thresholds,
         training_set: Some(ContentHash::of(trained.join("\n").as_bytes())),

@@ -2,6 +2,7 @@
 
 use super::embed::{embed, run};
 use super::finish::{Figures, judge};
+use super::guard::guards;
 use super::images::{Feed, PlotSet, Prepared, STRIDE};
 use super::{Kind, LearnError, Parent, Recipe};
 use crate::export;
@@ -11,6 +12,8 @@ use crate::head::{Head, fit_head};
 use crate::weights::Weights;
 use burn::tensor::Device;
 use hydra_model::Runtime;
+use hydra_model::manifest::{PlotLayout, Seen};
+use hydra_normality::NormalityModel;
 use hydra_proto::registry::InputShape;
 use hydra_proto::{ContentHash, ImageId, Label, PlotTypeName};
 use std::sync::Arc;
@@ -75,6 +78,12 @@ pub struct Learnt {
     pub trained: Vec<ImageId>,
     /// What judged, from now on never to be trained on.
     pub test: Vec<ImageId>,
+    /// Share of Goods that its guard may call novel, where it has one (see `guard`).
+    pub guard_rate: Option<f64>,
+    /// How its plots were laid out, where the caller knows.
+    pub layouts: Vec<PlotLayout>,
+    /// The conditions that it was trained under, where the caller knows.
+    pub conditions: Seen,
 }
 
 /// Makes a model for each of the plot types.
@@ -254,7 +263,12 @@ fn each(
     };
     let written = serde_json::to_value(recipe).unwrap_or_default();
     let weights = ContentHash::of(&network.to_bytes()).to_string();
-    let one = |set: &Prepared<'_>| {
+    let guards = match &shared {
+        None => guards(ready, recipe.kind, network.input)?,
+        // a head sees no pixels
+        Some(_) => vec![None; ready.len()],
+    };
+    let one = |(set, guard): (&Prepared<'_>, Option<NormalityModel>)| {
         let head = head_of(set, &graph)?;
         let reference = set.reference.as_ref();
         let whole = export::aligned_classifier(&graph, &network.weights, &head, reference, &[])?;
@@ -265,7 +279,10 @@ fn each(
         figures.recipe = written.clone();
         figures.weights = Some(weights.clone());
         let files = match &shared {
-            None => Files::Network(whole),
+            None => Files::Network(match &guard {
+                None => whole,
+                Some(guard) => guard.guard(&whole)?,
+            }),
             Some(trunk) => Files::TrunkAndHead {
                 trunk: trunk.clone(),
                 head: export::head_alone(&head, graph.feature_count(), &[])?,
@@ -285,7 +302,10 @@ fn each(
             parent: parent.cloned(),
             trained: [ids(&set.split.train), ids(&set.split.validation)].concat(),
             test: ids(&set.split.test),
+            guard_rate: guard.map(|guard| guard.false_alarm_rate),
+            layouts: Vec::new(),
+            conditions: Seen::default(),
         })
     };
-    ready.iter().map(one).collect()
+    ready.iter().zip(guards).map(one).collect()
 }

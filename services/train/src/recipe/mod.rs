@@ -6,6 +6,7 @@
 mod bundle;
 mod embed;
 mod finish;
+mod guard;
 mod images;
 mod learn;
 mod parent;
@@ -13,6 +14,7 @@ mod parent;
 pub use bundle::bundle_of;
 pub use embed::{Embedded, embed};
 pub use finish::{Counts, Figures, Thresholds, judge};
+pub use guard::GUARD_RATE;
 pub use images::{PlotSet, Prepared, Split};
 pub use learn::{Files, Learnt, Network, learn};
 pub use parent::{Parent, ParentError};
@@ -161,6 +163,9 @@ pub enum LearnError {
     /// Weights do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The guard does not fit the network, which would be our mistake.
+    #[error("the guard")]
+    Guard(#[from] hydra_normality::GuardError),
     /// Pixels are not to be had.
     #[error(transparent)]
     Pixels(#[from] PixelError),

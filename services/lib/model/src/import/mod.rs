@@ -152,6 +152,8 @@ pub fn import(
         thresholds: request.thresholds.clone(),
         explain,
         novelty: request.novelty.clone(),
+        layouts: request.layouts.clone(),
+        conditions: request.conditions.clone(),
         training_set: request.training_set,
         evaluation: request.evaluation.clone(),
         parent: request.parent,

@@ -1,6 +1,6 @@
 //! What a file does not say itself.
 
-use crate::manifest::{Method, Normalisation, Novelty, ScoreKind};
+use crate::manifest::{Method, Normalisation, Novelty, PlotLayout, ScoreKind, Seen};
 use hydra_proto::{ContentHash, Label, ModelDigest, PlotTypeName, Threshold};
 use std::collections::BTreeMap;
 
@@ -27,6 +27,10 @@ pub struct ImportRequest {
     pub map: Option<(String, Method)>,
     /// An output that tells unusual plots.
     pub novelty: Option<Novelty>,
+    /// See [`Manifest::layouts`].
+    pub layouts: Vec<PlotLayout>,
+    /// See [`Manifest::conditions`].
+    pub conditions: Seen,
     /// Divides the logits, see [`Manifest::temperature`].
     pub temperature: f32,
     /// Proposed with a release.
@@ -57,6 +61,8 @@ impl ImportRequest {
             embedding: None,
             map: None,
             novelty: None,
+            layouts: Vec::new(),
+            conditions: Seen::default(),
             temperature: 1.0,
             thresholds: BTreeMap::new(),
             training_set: None,

@@ -213,6 +213,7 @@ fn an_own_map_and_a_novelty_output_are_taken_by_name() {
             output: "novelty".into(),
             kind: NoveltyKind::Score,
             threshold: 1.0,
+            guards: Guards::Every,
         }),
         ..request(3)
     };

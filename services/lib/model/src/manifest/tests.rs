@@ -21,6 +21,8 @@ pub(crate) fn manifest() -> Manifest {
         thresholds: BTreeMap::new(),
         explain: Explain::None { reason: "no convolution".into() },
         novelty: None,
+        layouts: Vec::new(),
+        conditions: Seen::default(),
         training_set: None,
         evaluation: serde_json::Value::Null,
         parent: None,
