@@ -232,6 +232,10 @@ pub enum Model {
     },
     /// Train a model on the labels of one or more plot types; it is not released by that.
     Train(TrainArgs),
+    /// Learn what is normal for a plot type from its Goods alone (20, better 100 or more): plots
+    /// unlike them are called Novel. With --parent, learn new conditions from Goods that the
+    /// parent does not know.
+    Normal(NormalArgs),
     /// Judge a model on the frozen test set of its plot type.
     Evaluate {
         /// Its digest, or the first digits of it.
@@ -269,6 +273,29 @@ pub enum Model {
         #[arg(long)]
         why: String,
     },
+}
+
+/// `hydra model normal`.
+#[derive(Clone, Debug, Args)]
+pub struct NormalArgs {
+    /// The plot types, a model each.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub plot_type: Vec<String>,
+    /// Share of Good plots that may be called novel.
+    #[arg(long, default_value_t = 0.01)]
+    pub false_alarms: f64,
+    /// The model that learns on: digest, or the first digits of it.
+    #[arg(long)]
+    pub parent: Option<String>,
+    /// Make the models candidates.
+    #[arg(long)]
+    pub candidate: bool,
+    /// File the job for a `train` role instead of working here; the models become candidates.
+    #[arg(long)]
+    pub file: bool,
+    /// Why, for the record.
+    #[arg(long)]
+    pub why: String,
 }
 
 /// `hydra model train`.

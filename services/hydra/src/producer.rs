@@ -1,7 +1,7 @@
 //! The simulated hall as a producer: what real monitoring software sends with a plot.
 
 use anyhow::Context;
-use hydra_hall::{Drawn, Hall, Moment, Painter, Scenario, Trouble};
+use hydra_hall::{Conditions, Drawn, Hall, Moment, Painter, Scenario, Trouble};
 use hydra_stage::Message;
 use std::collections::BTreeMap;
 
@@ -49,18 +49,26 @@ impl Simulated {
     }
 }
 
+/// What a run database tells of a run, as a JSON object.
+///
+/// # Errors
+/// Never, but for numbers that JSON does not have.
+pub fn conditions(conditions: &Conditions) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(&serde_json::json!({
+        "beam_current_na": conditions.beam_current_na,
+        "beam_energy_gev": conditions.beam_energy_gev,
+        "target": conditions.target,
+        "group": conditions.group,
+    }))?)
+}
+
 /// The message that a producer publishes for a plot: the bytes, and the facts as headers.
 ///
 /// # Errors
 /// When the conditions cannot be written as JSON.
 pub fn message(hall: &Hall, drawn: Drawn, taken_at: String) -> anyhow::Result<Message> {
     let truth = drawn.truth;
-    let facts = serde_json::json!({
-        "beam_current_na": truth.conditions.beam_current_na,
-        "beam_energy_gev": truth.conditions.beam_energy_gev,
-        "target": truth.conditions.target,
-        "group": truth.conditions.group,
-    });
+    let conditions = conditions(&truth.conditions)?;
     let headers = [
         ("plot-type", truth.plot_type),
         ("run", truth.run.to_string()),
@@ -68,7 +76,7 @@ pub fn message(hall: &Hall, drawn: Drawn, taken_at: String) -> anyhow::Result<Me
         ("run-period", hall.run_period()),
         ("taken-at", taken_at),
         ("source", "simulated hall".to_owned()),
-        ("conditions", serde_json::to_string(&facts)?),
+        ("conditions", conditions),
     ];
     let headers: BTreeMap<String, String> =
         headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

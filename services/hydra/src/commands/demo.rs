@@ -86,8 +86,8 @@ async fn learn(command: &Demo, parts: &Parts) -> anyhow::Result<Arc<Hall>> {
 
 /// Feeds and shows until the time is over, then waits for the last images.
 async fn watch(command: &Demo, parts: &Parts, hall: &Hall) -> anyhow::Result<(u64, u64)> {
-    let mut follower = Follower::start(parts.database.clone()).await?;
     let sent = Sent::default();
+    let mut follower = Follower::start(parts.database.clone(), sent.truths.clone()).await?;
     let until = parts.stop.child_token();
     let from = Moment { run: hall.first_run() + models::TRAINING_RUNS, chunk: 1 };
     let trouble = Trouble { quiet_chunks: 5, mean_gap_chunks: 60.0, ..Trouble::default() };
@@ -112,12 +112,13 @@ async fn watch(command: &Demo, parts: &Parts, hall: &Hall) -> anyhow::Result<(u6
     until.cancel();
     feeding.await.context("the simulated hall ended early")??;
     let patience = Instant::now() + PATIENCE;
-    let images = sent.load(Ordering::SeqCst);
+    let images = sent.images.load(Ordering::SeqCst);
     while follower.verdicts < images && Instant::now() < patience {
         follower.catch_up().await?;
         sleep(Duration::from_millis(50)).await;
     }
     table.show(follower.rows(), &footer(&follower, &sent))?;
+    println!("{}", follower.tally);
     ensure!(follower.images <= images, "more rows than images: something was counted twice");
     Ok((images, follower.verdicts))
 }
@@ -125,7 +126,7 @@ async fn watch(command: &Demo, parts: &Parts, hall: &Hall) -> anyhow::Result<(u6
 fn footer(follower: &Follower, sent: &Sent) -> String {
     format!(
         "{} images in, {} verdicts out, {} for attention, {} heat maps",
-        sent.load(Ordering::SeqCst),
+        sent.images.load(Ordering::SeqCst),
         follower.verdicts,
         follower.notable,
         follower.heatmaps

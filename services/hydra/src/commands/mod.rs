@@ -10,6 +10,7 @@ mod label;
 mod labels;
 pub mod migrate;
 mod model;
+mod normal;
 mod publish;
 mod replay;
 pub mod run;

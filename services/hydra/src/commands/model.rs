@@ -4,7 +4,7 @@ use crate::{
     cli::{Model as Command, Release, TrainArgs},
     commands::{
         catalog::by,
-        figures,
+        figures, normal,
         replay::{self, Bench},
         train,
     },
@@ -66,6 +66,13 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
         }
         Command::Show { digest } => show(&find(&database, &digest).await?),
         Command::Train(args) => train(args, &config, &database).await?,
+        Command::Normal(args) => {
+            let parent = match &args.parent {
+                Some(digest) => Some(find(&database, digest).await?.model.digest),
+                None => None,
+            };
+            normal::normal(args, parent, &config, &database).await?;
+        }
         Command::Evaluate { digest } => {
             let model = find(&database, &digest).await?.model;
             let bench = Bench::open(&config, &database).await?;

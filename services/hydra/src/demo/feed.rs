@@ -1,6 +1,9 @@
 //! The simulated hall feeds the pipeline, chunk by chunk, as a producer does by AMQP.
 
-use crate::producer::{self, Simulated};
+use crate::{
+    demo::truth::Truths,
+    producer::{self, Simulated},
+};
 use anyhow::Context;
 use hydra_hall::Moment;
 use hydra_proto::ContentHash;
@@ -16,8 +19,14 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Counts what went in.
-pub type Sent = Arc<AtomicU64>;
+/// What went in.
+#[derive(Clone, Default)]
+pub struct Sent {
+    /// How many images.
+    pub images: Arc<AtomicU64>,
+    /// What they were.
+    pub truths: Arc<Truths>,
+}
 
 /// Draws and publishes chunk after chunk, `every` apart, until `stop`.
 ///
@@ -44,11 +53,12 @@ pub async fn feed(
             if stop.is_cancelled() {
                 return Ok(());
             }
+            sent.truths.note(&drawn.truth);
             let taken_at = OffsetDateTime::now_utc().format(&Rfc3339)?;
             let mut message = producer::message(&simulated.hall, drawn, taken_at)?;
             message.id = ContentHash::of(&message.body).to_string();
             transport.publish(Destination::Queue("ingest".to_owned()), message).await?;
-            sent.fetch_add(1, Ordering::SeqCst);
+            sent.images.fetch_add(1, Ordering::SeqCst);
         }
         next += every;
         tokio::select! {

@@ -1,12 +1,18 @@
 //! Follows the rows that `keep` commits, as the pages do, and keeps the newest of each plot type.
 
-use crate::demo::table::Row;
+use crate::demo::{
+    table::Row,
+    truth::{Tally, Truths},
+};
 use hydra_proto::events::VerdictState;
 use hydra_store::{
     Database, StoreError, now_us,
     read::{self, Seen},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 /// Rows read at once.
 const PIECE: u64 = 500;
@@ -25,6 +31,9 @@ pub struct Follower {
     pub notable: u64,
     /// Heat maps.
     pub heatmaps: u64,
+    /// Verdicts against what the plots are.
+    pub tally: Tally,
+    truths: Arc<Truths>,
 }
 
 impl Follower {
@@ -32,13 +41,25 @@ impl Follower {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn start(database: Database) -> Result<Self, StoreError> {
+    pub async fn start(database: Database, truths: Arc<Truths>) -> Result<Self, StoreError> {
         let commits = read::progress(&database).await?.commits;
         let declared = read::declared(&database).await?;
         let names = declared.plot_types.iter().map(|row| (row.id, row.name.to_string())).collect();
         let (images, verdicts, notable, heatmaps) = (0, 0, 0, 0);
         let newest = BTreeMap::new();
-        Ok(Self { database, names, commits, newest, images, verdicts, notable, heatmaps })
+        let tally = Tally::default();
+        Ok(Self {
+            database,
+            names,
+            commits,
+            newest,
+            images,
+            verdicts,
+            notable,
+            heatmaps,
+            tally,
+            truths,
+        })
     }
 
     /// Reads what was committed since.
@@ -55,10 +76,20 @@ impl Follower {
                 self.images += 1;
                 self.verdicts += u64::from(seen.said.is_some());
                 self.notable += u64::from(is_notable(&seen));
+                self.count(&seen);
                 self.newest.insert(seen.plot_type_id, seen);
             }
         }
         Ok(())
+    }
+
+    fn count(&mut self, seen: &Seen) {
+        let name = self.names.get(&seen.plot_type_id).cloned().unwrap_or_default();
+        if let (Some(_), Some(chunk)) = (&seen.said, seen.chunk)
+            && let Some(fault) = self.truths.of(&(name, seen.run, chunk))
+        {
+            self.tally.add(fault, is_notable(seen));
+        }
     }
 
     /// A row for every plot type that was seen.
@@ -96,7 +127,8 @@ fn verdict(seen: &Seen) -> String {
         Some(said) => match said.state {
             VerdictState::Confirmed => said.label.clone(),
             VerdictState::Unconfirmed => format!("{}, unconfirmed", said.label),
-            VerdictState::Novel => "Novel".to_owned(),
+            VerdictState::Novel if said.note.is_empty() => "Novel".to_owned(),
+            VerdictState::Novel => format!("Novel: {}", said.note),
         },
     }
 }

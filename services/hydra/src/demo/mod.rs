@@ -5,3 +5,4 @@ pub mod feed;
 pub mod follow;
 pub mod models;
 pub mod table;
+pub mod truth;

@@ -5,20 +5,24 @@
 //! truth is never asked; what is drawn for training is drawn without faults, as an expert would
 //! pick Goods by eye.
 
+use crate::producer;
 use anyhow::{Context, anyhow};
 use futures::{StreamExt, stream};
 use hydra_hall::{Hall, Mix, Painter, PlotType};
 use hydra_model::{
     Bundle, Library, Runtime,
     import::{ImportRequest, Source, import},
-    manifest::{Method, Normalisation, ScoreKind},
+    manifest::{PlotLayout, Seen},
 };
 use hydra_proto::{Label, ModelDigest, PlotTypeName, registry::InputShape};
 use hydra_store::{
     Database,
     release::{self, Action, By, Thresholds},
 };
-use hydra_train::normality::{NormalitySettings, fit_normality};
+use hydra_train::{
+    job::normal_request,
+    normality::{NormalitySettings, fit_normality},
+};
 use hydra_vision::{Limits, Workbench};
 use indicatif::ProgressBar;
 use std::sync::Arc;
@@ -75,40 +79,48 @@ pub async fn prepare(
 }
 
 fn learn(hall: &Hall, plot_type: &PlotType, runtime: &Runtime) -> anyhow::Result<Bundle> {
-    let (images, runs) = goods(hall, plot_type)?;
+    let Goods { images, runs, layouts, conditions } = goods(hall, plot_type)?;
     let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
     let settings =
         NormalitySettings { false_alarm_rate: FALSE_ALARM_RATE, ..NormalitySettings::default() };
     let model = fit_normality(&images, &runs, SHAPE, &settings)?;
     let labels = vec![Label::GOOD.parse()?, Label::BAD.parse()?];
-    let created_at =
-        time::OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339)?;
     let request = ImportRequest {
         plot_type: Some(plot_type.name.clone()),
-        normalisation: Normalisation::inside(),
-        scores: Some("probabilities".to_owned()),
-        score_kind: Some(ScoreKind::Softmax),
-        map: Some(("cam".to_owned(), Method::Model)),
-        architecture: "normality of pixels".to_owned(),
-        ..ImportRequest::new(labels, created_at)
+        layouts: PlotLayout::common(&layouts),
+        conditions: Seen::of(conditions.iter().map(String::as_str)),
+        ..normal_request(labels)
     };
     let onnx = model.to_onnx(&[]);
     Ok(import(Source::Network(&onnx), &request, runtime)?.bundle)
 }
 
-/// Good plots of the training runs, at the model's size, and the run of each.
-fn goods(hall: &Hall, plot_type: &PlotType) -> anyhow::Result<(Vec<Vec<u8>>, Vec<u32>)> {
+/// Good plots of the training runs at the model's size, and what is known of each.
+#[derive(Default)]
+struct Goods {
+    images: Vec<Vec<u8>>,
+    runs: Vec<u32>,
+    layouts: Vec<PlotLayout>,
+    conditions: Vec<String>,
+}
+
+fn goods(hall: &Hall, plot_type: &PlotType) -> anyhow::Result<Goods> {
     let first = hall.first_run();
     let good = Mix { bad_share: 0.0, ..Mix::default() };
-    let samples = hall.samples(plot_type, GOODS, first..first + TRAINING_RUNS, &good, 0);
+    let mut samples = hall.samples(plot_type, GOODS, first..first + TRAINING_RUNS, &good, 0);
+    samples.sort_by_key(|sample| sample.at);
     let (mut painter, mut bench) = (Painter::new(), Workbench::new(Limits::default()));
-    let mut images = Vec::with_capacity(samples.len());
+    let mut goods = Goods::default();
     for sample in &samples {
         let drawn = hall.draw_with(&mut painter, plot_type, sample.at, None)?;
         let mut picture = bench.open(&drawn.png).map_err(|error| anyhow!(error))?;
-        images.push(picture.resized(&SHAPE).to_vec());
+        goods.images.push(picture.resized(&SHAPE).to_vec());
+        goods.runs.push(sample.at.run);
+        let sight = picture.sight();
+        goods.layouts.push(PlotLayout::seen(picture.width(), picture.height(), &sight));
+        goods.conditions.push(producer::conditions(&drawn.truth.conditions)?);
     }
-    Ok((images, samples.iter().map(|sample| sample.at.run).collect()))
+    Ok(goods)
 }
 
 async fn activate(

@@ -1,11 +1,15 @@
 //! A training job: labels of the database and originals of the blob store -> models in the
 //! library, each with its evaluation. Nothing goes live by itself.
 
+mod normal;
 mod stage;
 mod stored;
+mod surroundings;
 
+pub use normal::{ARCHITECTURE, Normal, NormalFigures, NormalRecipe, request as normal_request};
 pub use stage::Train;
 pub use stored::{Stored, StoredError};
+pub use surroundings::Surroundings;
 
 use crate::eval::split::Fixed;
 use crate::fit::Control;
@@ -119,8 +123,10 @@ impl Trainer {
         };
         let shape = parent.as_ref().map_or(job.recipe.input, |parent| parent.network.input);
         let mut sets = Vec::with_capacity(job.plot_types.len());
+        let mut around = Vec::with_capacity(job.plot_types.len());
         for name in &job.plot_types {
             let rows = training::labelled(&self.database, name.clone()).await?;
+            around.push(Surroundings::of(&self.blobs, &rows).await?);
             let training::Fixed { test, trained } = training::fixed(&self.database, name).await?;
             let stored = Stored::open(&self.blobs, rows, shape, &folder).await?;
             sets.push((name.clone(), stored, Fixed { test, trained }));
@@ -143,7 +149,8 @@ impl Trainer {
         });
         let learnt = learnt.await??;
         let mut made = Vec::with_capacity(learnt.len());
-        for (one, left_out) in learnt.into_iter().zip(left_out) {
+        for ((mut one, left_out), around) in learnt.into_iter().zip(left_out).zip(around) {
+            (one.layouts, one.conditions) = (around.layouts, around.conditions);
             made.push(self.keep(job, one, left_out).await?);
         }
         // only what is needed to go on was there

@@ -1,8 +1,9 @@
 //! The stage: TrainingWanted -> a candidate in the library.
 
-use super::{Job, JobError, Trainer};
+use super::{Job, JobError, NormalRecipe, Trainer};
 use crate::fit::{Control, Progress, Report, TrainError};
 use crate::recipe::{LearnError, Recipe};
+use hydra_proto::PlotTypeName;
 use hydra_proto::events::TrainingWanted;
 use hydra_stage::{Done, Failure, Policy, Stage};
 use hydra_store::release::By;
@@ -26,6 +27,9 @@ impl Train {
     }
 
     async fn made(&self, event: TrainingWanted) -> Result<Done, Failure> {
+        if let Ok(recipe) = serde_json::from_str::<NormalRecipe>(&event.recipe_json) {
+            return self.normal(event, &recipe).await;
+        }
         let job = job(&event).map_err(Failure::Refused)?;
         let cancel = Arc::new(AtomicBool::new(false));
         // the runner drops this future at the end of its time: the loop must then stop, too
@@ -39,6 +43,19 @@ impl Train {
         for one in &made {
             tracing::info!(job = job.id, model = %one.digest, plot_type = %one.learnt.plot_type,
                 left_out = one.left_out.len(), "trained; it is a candidate");
+        }
+        Ok(Done::nothing())
+    }
+
+    async fn normal(&self, event: TrainingWanted, recipe: &NormalRecipe) -> Result<Done, Failure> {
+        let names = event.plot_types.iter().map(|name| name.parse());
+        let names: Result<Vec<PlotTypeName>, _> = names.collect();
+        let names = names.map_err(|error| Failure::Refused(error.into()))?;
+        let by = By { who: event.who, why: event.why };
+        let made = self.trainer.normal(&event.job_id, &names, recipe, true, &by).await;
+        for one in &made.map_err(failure)? {
+            tracing::info!(job = event.job_id, model = %one.digest, plot_type = %one.plot_type,
+                "made; it is a candidate");
         }
         Ok(Done::nothing())
     }
