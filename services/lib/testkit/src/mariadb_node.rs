@@ -3,7 +3,12 @@
 use crate::{database::client, eventually::eventually_within, free_port, server::Server};
 use anyhow::Result;
 use rustix::process::Signal;
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 use tempfile::TempDir;
 
 /// A private MariaDB: own data and port, user `root` without password over TCP and a database
@@ -13,7 +18,9 @@ pub struct MariaDbNode {
     pub url: String,
     /// Its listener, `127.0.0.1:port`.
     pub address: String,
-    dir: TempDir,
+    dir: PathBuf,
+    /// Deletes the folder with the node; absent where it is to stay.
+    _temporary: Option<TempDir>,
     arguments: Vec<String>,
     server: Option<Server>,
 }
@@ -30,18 +37,25 @@ impl MariaDbNode {
     /// When MariaDB is not installed or does not start.
     pub async fn start(extra: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("hydra-mariadb").tempdir().expect("a folder");
-        let path = |name: &str| dir.path().join(name).display().to_string();
+        Self::open(dir.path().to_path_buf(), Some(dir), extra).await
+    }
+
+    /// The same in a folder that stays, going on with the data that an earlier node left there.
+    ///
+    /// # Panics
+    /// As [`MariaDbNode::start`].
+    pub async fn start_in(folder: &Path, extra: &[&str]) -> Self {
+        fs::create_dir_all(folder).expect("a folder");
+        let folder = folder.canonicalize().expect("a folder");
+        Self::open(folder, None, extra).await
+    }
+
+    async fn open(dir: PathBuf, temporary: Option<TempDir>, extra: &[&str]) -> Self {
+        let path = |name: &str| dir.join(name).display().to_string();
         let port = free_port();
-        let mut install = Command::new("mariadb-install-db");
-        install
-            .arg("--no-defaults")
-            .args(as_this_user())
-            .arg(format!("--datadir={}", path("data")))
-            .args(["--skip-test-db", "--auth-root-authentication-method=normal"])
-            .args(extra.iter().filter(|option| option.starts_with("--innodb")));
-        let installed = tokio::task::spawn_blocking(move || install.output()).await;
-        let installed = installed.expect("a thread").expect("MariaDB is installed");
-        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stdout));
+        if !dir.join("data/mysql").is_dir() {
+            install(path("data"), extra).await;
+        }
         // every server makes this for itself; a replica must not get it twice
         let init = "set session sql_log_bin = 0;\n\
                     create database if not exists hydra;\n\
@@ -64,7 +78,8 @@ impl MariaDbNode {
         let mut node = Self {
             url: format!("mysql://root@127.0.0.1:{port}/hydra"),
             address: format!("127.0.0.1:{port}"),
-            dir,
+            dir: dir.clone(),
+            _temporary: temporary,
             arguments,
             server: None,
         };
@@ -73,7 +88,7 @@ impl MariaDbNode {
     }
 
     fn log(&self) -> PathBuf {
-        self.dir.path().join("log")
+        self.dir.join("log")
     }
 
     /// Starts the server on the data that it left, and waits until it serves. Ends a running
@@ -83,8 +98,7 @@ impl MariaDbNode {
     /// When it does not come up within a minute; its log is in the message.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let dir = self.dir.path();
-        let server = Server::start("mariadbd", &self.arguments, &[], dir, &self.log());
+        let server = Server::start("mariadbd", &self.arguments, &[], &self.dir, &self.log());
         let server = self.server.insert(server.expect("MariaDB is installed"));
         let tail = server.log_tail();
         eventually_within(
@@ -181,6 +195,19 @@ impl MariaDbNode {
     pub fn sql(&self, statement: &str) -> Result<String> {
         client(&format!("mysql://root@{}", self.address), "hydra", statement)
     }
+}
+
+async fn install(data: String, extra: &[&str]) {
+    let mut install = Command::new("mariadb-install-db");
+    install
+        .arg("--no-defaults")
+        .args(as_this_user())
+        .arg(format!("--datadir={data}"))
+        .args(["--skip-test-db", "--auth-root-authentication-method=normal"])
+        .args(extra.iter().filter(|option| option.starts_with("--innodb")));
+    let installed = tokio::task::spawn_blocking(move || install.output()).await;
+    let installed = installed.expect("a thread").expect("MariaDB is installed");
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stdout));
 }
 
 #[cfg(test)]

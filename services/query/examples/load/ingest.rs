@@ -29,9 +29,11 @@ pub async fn run(
     let mut beat = tokio::time::interval(Duration::from_millis(100));
     let batch_size = rate.div_ceil(10);
     let mut written = 0_u64;
+    // another run each minute: a database that is used again knows those of before
+    let run = hall.last_run as u32 + 1 + ((now_us() - hall.to_us) / 60_000_000) as u32;
     while rate > 0 && stop.run_until_cancelled(beat.tick()).await.is_some() {
         let images: Vec<NewImage> =
-            (0..batch_size as u64).map(|n| new_image(&hall, written + n)).collect();
+            (0..batch_size as u64).map(|n| new_image(&hall, run, written + n)).collect();
         let ids: Vec<String> = images
             .iter()
             .map(|new| ImageId::from_slice(&new.image.id).unwrap().to_string())
@@ -44,9 +46,8 @@ pub async fn run(
     written
 }
 
-fn new_image(hall: &Hall, n: u64) -> NewImage {
+pub fn new_image(hall: &Hall, run: u32, n: u64) -> NewImage {
     let (plot, plot_type_id) = &hall.plots[(n % PLOTS) as usize];
-    let run = hall.last_run as u32 + 1;
     let chunk = 1 + (n / PLOTS) as u32;
     let content = ContentHash::of(&n.to_be_bytes());
     let id = ImageId::of(plot, run, Some(chunk), &content).as_bytes().to_vec();
