@@ -22,6 +22,8 @@ cargo fmt --all --check
 
 say "pages"
 scripts/pages.sh test
+(cd services/web && npm --silent test)
+(cd tests/pages && npm --silent test)
 
 say "clippy"
 cargo clippy --quiet --workspace --all-targets -- -D warnings

@@ -1,14 +1,18 @@
-//! `make demo`, as a new user runs it, only shorter.
+//! `make demo`, as a new user runs it and looks at it, only shorter.
 #![allow(clippy::unwrap_used)]
 
-use hydra_testkit::hydra_binary;
-use std::process::Command;
+use hydra_testkit::{Hydra, eventually_within, hydra_binary};
+use std::{path::Path, process::Command, time::Duration};
 
-#[test]
-fn the_demo_counts_as_many_verdicts_as_images() {
+/// How long the hall draws: long enough for a fault to come and to go again.
+const SECONDS: &str = "40";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_is_watched_in_a_browser_and_counts_as_many_verdicts_as_images() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(hydra_binary());
-    command.current_dir(folder.path()).args(["demo", "--seconds", "10", "--dir", "demo"]);
+    let mut command = tokio::process::Command::new(hydra_binary());
+    command.current_dir(folder.path());
+    command.args(["demo", "--seconds", SECONDS, "--stay", "--dir", "demo"]);
     if std::env::var_os("ORT_DYLIB_PATH").is_none() {
         // the demo runs in a folder of its own, far from the one that `make` fills
         let library =
@@ -18,23 +22,55 @@ fn the_demo_counts_as_many_verdicts_as_images() {
     for door in ["INGEST", "QUERY", "HEALTH"] {
         command.env(format!("HYDRA_{door}__ADDRESS"), "127.0.0.1:0");
     }
-    let output = command.output().unwrap();
-    let (said, complaints) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}{complaints}");
-    let last = said.lines().last().unwrap_or_default();
-    let words: Vec<&str> = last.split(' ').collect();
-    let ["demo:", images, "images", "in,", verdicts, "verdicts", "out"] = words[..] else {
-        panic!("the last line is {last:?}");
-    };
+    let mut demo = Hydra::spawn(command);
+    // before that it learns what is normal, which is a minute of work for one core
+    eventually_within(Duration::from_secs(400), "the demo has learnt", async || {
+        demo.output().contains("pages: http://")
+    })
+    .await;
+    let url = format!("http://{}", demo.address("pages: ").await);
+
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages");
+    assert!(pages.join("node_modules").is_dir(), "playwright is missing: scripts/pages.sh test");
+    let output = tokio::process::Command::new("node")
+        .args(["--test", "--test-concurrency=1", "demo/"])
+        .current_dir(&pages)
+        .env("HYDRA_URL", &url)
+        .env("HYDRA_PID", demo.pid().to_string())
+        .output()
+        .await
+        .expect("Node.js is installed");
+    let told = String::from_utf8_lossy(&output.stdout);
+    println!("{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "see above; the demo said:\n{}", demo.output());
+    assert!(told.contains("# fail 0") && !told.contains("# pass 0"), "nothing was tried");
+
+    // the last test has asked it to end
+    let status = demo.wait(Duration::from_secs(60)).await;
+    assert!(status.success(), "{}", demo.output());
+    eventually_within(Duration::from_secs(5), "it has counted", async || {
+        demo.output().lines().any(|line| counts(line).is_some())
+    })
+    .await;
+    let said = demo.output();
+    let (images, verdicts) = said.lines().find_map(counts).unwrap();
     assert_eq!(images, verdicts);
-    assert!(images.parse::<u32>().unwrap() >= 19, "a chunk of the hall at least: {last}");
+    assert!(images >= 19 * 5, "several chunks of the hall: {images}");
     // the live table named plot types with a verdict
     assert!(
         said.lines().any(|line| line.contains("DC_occupancy") && line.contains(" %")),
         "{said}"
     );
     assert!(folder.path().join("demo/hydra.db").is_file());
+}
+
+/// What the demo's last line says.
+fn counts(line: &str) -> Option<(u32, u32)> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let ["demo:", images, "images", "in,", verdicts, "verdicts", "out"] = words[..] else {
+        return None;
+    };
+    Some((images.parse().ok()?, verdicts.parse().ok()?))
 }
 
 #[test]

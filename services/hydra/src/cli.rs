@@ -115,6 +115,10 @@ pub struct Demo {
     /// End after so many seconds; without it the demo runs until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,
+    /// When the seconds are over only the hall stops, as a monitoring program does that died; the
+    /// pages stay until Ctrl-C.
+    #[arg(long, requires = "seconds")]
+    pub stay: bool,
     /// Seed of the simulated hall.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -45,6 +45,7 @@ pub async fn demo(command: Demo, mut config: Config) -> anyhow::Result<ExitCode>
     }
     config.database.url = format!("sqlite:{}", command.dir.join("hydra.db").display());
     config.blobs.url = format!("file:{}", command.dir.join("blobs").display());
+    config.hall.name = "Simulated hall".to_owned();
     // the terminal belongs to the table
     config.telemetry.log = "error".to_owned();
     std::fs::create_dir_all(&command.dir)
@@ -71,7 +72,7 @@ pub async fn demo(command: Demo, mut config: Config) -> anyhow::Result<ExitCode>
 async fn learn(command: &Demo, parts: &Parts) -> anyhow::Result<Arc<Hall>> {
     let hall = Arc::new(Hall::new(command.seed));
     let by = By { who: "demo".to_owned(), why: "the simulated hall".to_owned() };
-    let wanted = catalog::of(&hall, command.every_s)?;
+    let wanted = catalog::of(&hall, command.every_s, first_shown(&hall))?;
     apply(&parts.database, wanted, false, by).await?;
     let runtime = Runtime::load(&runtime_config(&parts.config))
         .context("ONNX Runtime is needed; run scripts/setup.sh demo")?;
@@ -84,12 +85,17 @@ async fn learn(command: &Demo, parts: &Parts) -> anyhow::Result<Arc<Hall>> {
     Ok(hall)
 }
 
+/// The runs before it are those that were learnt from.
+fn first_shown(hall: &Hall) -> Moment {
+    Moment { run: hall.first_run() + models::TRAINING_RUNS, chunk: 1 }
+}
+
 /// Feeds and shows until the time is over, then waits for the last images.
 async fn watch(command: &Demo, parts: &Parts, hall: &Hall) -> anyhow::Result<(u64, u64)> {
     let sent = Sent::default();
     let mut follower = Follower::start(parts.database.clone(), sent.truths.clone()).await?;
     let until = parts.stop.child_token();
-    let from = Moment { run: hall.first_run() + models::TRAINING_RUNS, chunk: 1 };
+    let from = first_shown(hall);
     let trouble = Trouble { quiet_chunks: 5, mean_gap_chunks: 60.0, ..Trouble::default() };
     let feeding = tokio::spawn(feed(
         Simulated::new_from(command.seed, from, Some(&trouble)),
@@ -119,6 +125,10 @@ async fn watch(command: &Demo, parts: &Parts, hall: &Hall) -> anyhow::Result<(u6
     }
     table.show(follower.rows(), &footer(&follower, &sent))?;
     println!("{}", follower.tally);
+    if command.stay {
+        println!("demo: the hall has stopped; the pages stay until Ctrl-C");
+        parts.stop.cancelled().await;
+    }
     ensure!(follower.images <= images, "more rows than images: something was counted twice");
     Ok((images, follower.verdicts))
 }

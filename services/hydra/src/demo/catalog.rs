@@ -1,14 +1,28 @@
 //! The simulated hall's own declaration of its detectors and plot types.
 
-use hydra_hall::{Hall, PlotType};
+use anyhow::Context;
+use hydra_hall::{Hall, Moment, Painter, PlotType};
+use hydra_proto::{ContentHash, ImageId};
 use hydra_store::catalog::{self, Catalog};
 
-/// What the hall would keep in git.
+/// Least current that counts as beam, nA.
+const BEAM_NA: f64 = 5.0;
+const NEWS: &str = "This is the demo: a simulated hall. A fault begins somewhere every few chunks \
+                    and goes again by itself; nothing here needs a call.";
+
+/// What the hall would keep in git. References are the plots of the chunk `first`, in which nothing
+/// is wrong.
 ///
 /// # Errors
-/// When the hall's own words break the rules of a catalog.
-pub fn of(hall: &Hall, every_s: f64) -> anyhow::Result<Catalog> {
-    let mut wanted = Catalog::default();
+/// When the hall's own words break the rules of a catalog, or a reference cannot be drawn.
+pub fn of(hall: &Hall, every_s: f64, first: Moment) -> anyhow::Result<Catalog> {
+    let beam = catalog::Beam { condition: "beam_current_na".to_owned(), min: BEAM_NA };
+    let mut wanted = Catalog {
+        hall: catalog::Hall { beam: Some(beam) },
+        news: vec![catalog::News { text: NEWS.to_owned(), since: None }],
+        ..Catalog::default()
+    };
+    let mut painter = Painter::new();
     for plot_type in hall.plot_types() {
         if !wanted.detector.iter().any(|known| known.name.as_str() == plot_type.detector) {
             wanted.detector.push(catalog::Detector {
@@ -17,7 +31,13 @@ pub fn of(hall: &Hall, every_s: f64) -> anyhow::Result<Catalog> {
                 guidance: String::new(),
             });
         }
-        wanted.plot_type.push(declared(plot_type, every_s)?);
+        let mut declared = declared(plot_type, every_s)?;
+        let drawn = hall.draw_with(&mut painter, plot_type, first, None);
+        let drawn = drawn.with_context(|| format!("drawing {}", plot_type.name))?;
+        let content = ContentHash::of(&drawn.png);
+        let id = ImageId::of(&plot_type.name, first.run, Some(first.chunk), &content);
+        declared.reference = Some(id);
+        wanted.plot_type.push(declared);
     }
     Ok(wanted)
 }

@@ -89,6 +89,7 @@ fn learn(hall: &Hall, plot_type: &PlotType, runtime: &Runtime) -> anyhow::Result
         plot_type: Some(plot_type.name.clone()),
         layouts: PlotLayout::common(&layouts),
         conditions: Seen::of(conditions.iter().map(String::as_str)),
+        evaluation: serde_json::json!({ "training": { "labels": { Label::GOOD: images.len() } } }),
         ..normal_request(labels)
     };
     let onnx = model.to_onnx(&[]);
