@@ -23,7 +23,7 @@ MEASURED = [
     "model_label", "model_plot_type",
 ]  # fmt: skip
 EVENTS = ["catalog_event", "release_event", "label_event"]
-STATE = ["detector", "plot_type", "news", "setting", "model", "model_label", "model_plot_type", "alias", "label", "pin"]
+STATE = ["detector", "plot_type", "news", "setting", "model", "model_label", "model_plot_type", "alias", "label", "pin", "training_image"]
 
 
 def rights():

@@ -99,7 +99,7 @@ const KEEP_ADDS: [&str; 2] = ["plot_type", "model"];
 /// Append only: nobody may change or delete what was decided.
 const EVENTS: [&str; 3] = ["catalog_event", "release_event", "label_event"];
 /// State that follows from the events.
-const STATE: [&str; 10] = [
+const STATE: [&str; 11] = [
     "detector",
     "plot_type",
     "news",
@@ -110,6 +110,7 @@ const STATE: [&str; 10] = [
     "alias",
     "label",
     "pin",
+    "training_image",
 ];
 
 impl fmt::Display for Role {

@@ -9,6 +9,7 @@ mod columns;
 mod grants;
 mod m20261123_schema;
 mod m20261126_watching;
+mod m20261126_training;
 mod step;
 
 pub use grants::{Role, UnknownRole, grants};
@@ -20,6 +21,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_schema::STEP), Box::new(m20261126_watching::STEP)]
+        vec![
+            Box::new(m20261123_schema::STEP),
+            Box::new(m20261126_watching::STEP),
+            Box::new(m20261126_training::STEP),
+        ]
     }
 }

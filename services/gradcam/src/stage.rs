@@ -54,6 +54,11 @@ impl Gradcam {
         self.workers.gave_up()
     }
 
+    /// The models in memory.
+    pub fn models(&self) -> Arc<Models> {
+        self.models.clone()
+    }
+
     async fn made(&self, event: HeatmapWanted) -> Result<Done, Failure> {
         let image = event.image.ok_or_else(|| refused("the message names no image"))?;
         let digest = ModelDigest::from_slice(&event.model);

@@ -4,10 +4,13 @@ use crate::cli::Role;
 use hydra_stage::{Health, Transport, vitals};
 use hydra_store::{
     Database,
-    heartbeat::{self, Beat, Body, Histogram, Queue, Vitals},
+    heartbeat::{self, Beat, Body, HeldModel, Histogram, Queue, Vitals},
     now_us,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -53,8 +56,9 @@ pub async fn beat(
 
 async fn body(role: Role, transport: Option<&Arc<dyn Transport>>, health: &Health) -> Body {
     let report = health.report();
-    let mut body = Body { components: report.components, ..Body::default() };
     let name = role.name();
+    let models = health.held(name).into_iter().map(held).collect();
+    let mut body = Body { components: report.components, models, ..Body::default() };
     if let Some(vitals) = report.vitals.get(name) {
         body.stages.insert(name.to_owned(), translate(vitals));
     }
@@ -67,6 +71,16 @@ async fn body(role: Role, transport: Option<&Arc<dyn Transport>>, health: &Healt
         body.queues.insert(name.to_owned(), queue);
     }
     body
+}
+
+fn held(of: hydra_stage::Held) -> HeldModel {
+    let since = of.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    HeldModel {
+        model: of.model,
+        bytes: of.bytes,
+        shared_bytes: of.shared_bytes,
+        since_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+    }
 }
 
 fn translate(of: &vitals::Vitals) -> Vitals {

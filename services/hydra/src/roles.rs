@@ -14,7 +14,7 @@ use hydra_ingest::{
     http::{self, HttpConfig},
 };
 use hydra_keep::{Keep, freshness, relay, retention, retraining};
-use hydra_model::Runtime;
+use hydra_model::{Held, Models, Runtime};
 use hydra_proto::registry::Registry;
 use hydra_query::QueryConfig;
 use hydra_resize::Resize;
@@ -129,6 +129,7 @@ fn infer(
     let library = parts.config.library(parts.blobs.clone())?;
     let threads = parts.config.work.threads();
     let infer = Infer::new(library, &runtime, registry, threads, parts.health.clone())?;
+    parts.health.holds(Infer::NAME, inventory(infer.models()));
     let (lost, keep_up, stop) = (infer.gave_up(), infer.keep_up(), parts.stop.clone());
     process.spawn("infer watch", async move {
         tokio::select! {
@@ -145,6 +146,7 @@ fn gradcam(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
     let runtime = Runtime::load(&runtime_config(&parts.config))?;
     let library = parts.config.library(parts.blobs.clone())?;
     let gradcam = Gradcam::new(library, &runtime, parts.config.work.threads())?;
+    parts.health.holds(Gradcam::NAME, inventory(gradcam.models()));
     let (lost, stop) = (gradcam.gave_up(), parts.stop.clone());
     process.spawn("gradcam watch", async move {
         tokio::select! {
@@ -154,4 +156,18 @@ fn gradcam(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
     });
     stage(process, gradcam);
     Ok(())
+}
+
+/// What the status page is told of the models in memory.
+fn inventory(models: Arc<Models>) -> impl Fn() -> Vec<hydra_stage::Held> + Send + Sync + 'static {
+    move || {
+        let told = models.held().into_iter();
+        let told = told.map(|Held { model, bytes, shared_bytes, since }| hydra_stage::Held {
+            model: model.to_string(),
+            bytes,
+            shared_bytes,
+            since,
+        });
+        told.collect()
+    }
 }

@@ -37,7 +37,7 @@ impl Default for InferConfig {
             models_memory_mb: 2_048,
             preload_models: 256,
             model_retry_s: 15,
-            embeddings: false,
+            embeddings: true,
         }
     }
 }

@@ -105,6 +105,11 @@ impl Serving {
         &self.models
     }
 
+    /// The same, to be asked beside the stage.
+    pub fn shared_models(&self) -> Arc<Models> {
+        self.models.clone()
+    }
+
     /// A model, loaded now if need be; health learns of it when it cannot be.
     ///
     /// # Errors

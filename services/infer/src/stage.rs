@@ -87,6 +87,11 @@ impl Infer {
         &self.serving
     }
 
+    /// The models in memory.
+    pub fn models(&self) -> Arc<Models> {
+        self.serving.shared_models()
+    }
+
     /// Runs all questions; an answer for each, in their order.
     async fn answers(&self, questions: &[Question]) -> Vec<Result<Raw, Trouble>> {
         let lost = || Trouble::Network("the network gave no answer".into());

@@ -8,7 +8,7 @@ use crate::{
     error::{Answer, ApiError},
     follow::{Now, card},
     params::{PageParams, Params},
-    routes::{hall, images, log, plot_types, quality, runs, status, trend},
+    routes::{hall, images, log, models, plot_types, quality, runs, status, trend, why},
 };
 use axum::{Router, extract::State};
 use futures::{Stream, StreamExt, stream};
@@ -204,6 +204,109 @@ impl QueryService for Service {
         let all = quality::of_run(&self.app, asked.run, text(asked.detector).as_deref()).await?;
         let intervals = all.into_iter().map(convert::quality_interval).collect();
         Ok(Response::new(pb::ListQualityIntervalsResponse { intervals }))
+    }
+
+    async fn list_detectors(
+        &self,
+        request: Request<pb::ListDetectorsRequest>,
+    ) -> Result<Response<pb::ListDetectorsResponse>, Status> {
+        let asked = request.into_inner();
+        let page = plot_types::detectors(State(self.app.clone()), page(asked.limit, asked.cursor))
+            .await?
+            .0;
+        let detectors = page.items.into_iter().map(convert::detector).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListDetectorsResponse { detectors, next }))
+    }
+
+    async fn list_groups(
+        &self,
+        request: Request<pb::ListGroupsRequest>,
+    ) -> Result<Response<pb::ListGroupsResponse>, Status> {
+        let asked = request.into_inner();
+        let page =
+            plot_types::groups(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
+        let groups = page.items.into_iter().map(convert::group).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListGroupsResponse { groups, next }))
+    }
+
+    async fn list_models(
+        &self,
+        request: Request<pb::ListModelsRequest>,
+    ) -> Result<Response<pb::ListModelsResponse>, Status> {
+        let asked = request.into_inner();
+        let params = models::ListParams {
+            plot_type: plot_type(asked.plot_type)?,
+            released: Some(asked.released),
+            limit: limit(asked.limit),
+            cursor: text(asked.cursor),
+        };
+        let page = models::list(State(self.app.clone()), Params(params)).await?.0;
+        let models = page.items.into_iter().map(convert::model).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListModelsResponse { models, next }))
+    }
+
+    async fn list_label_statistics(
+        &self,
+        request: Request<pb::ListLabelStatisticsRequest>,
+    ) -> Result<Response<pb::ListLabelStatisticsResponse>, Status> {
+        let asked = request.into_inner();
+        let page =
+            models::labels(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
+        let statistics = page.items.into_iter().map(convert::label_statistics).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListLabelStatisticsResponse { statistics, next }))
+    }
+
+    async fn list_run_latencies(
+        &self,
+        request: Request<pb::ListRunLatenciesRequest>,
+    ) -> Result<Response<pb::ListRunLatenciesResponse>, Status> {
+        let asked = request.into_inner();
+        let page =
+            status::latency(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
+        let latencies = page.items.into_iter().map(convert::run_latency).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListRunLatenciesResponse { latencies, next }))
+    }
+
+    async fn list_days(
+        &self,
+        request: Request<pb::ListDaysRequest>,
+    ) -> Result<Response<pb::ListDaysResponse>, Status> {
+        let asked = request.into_inner();
+        let page =
+            status::calendar(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
+        let days = page.items.into_iter().map(convert::day).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListDaysResponse { days, next }))
+    }
+
+    async fn list_dead_letters(
+        &self,
+        request: Request<pb::ListDeadLettersRequest>,
+    ) -> Result<Response<pb::ListDeadLettersResponse>, Status> {
+        let asked = request.into_inner();
+        let page =
+            status::dead_letters(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
+        let letters = page.items.into_iter().map(convert::dead_letter).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListDeadLettersResponse { letters, next }))
+    }
+
+    async fn explain_verdict(
+        &self,
+        request: Request<pb::ExplainVerdictRequest>,
+    ) -> Result<Response<pb::ExplainVerdictResponse>, Status> {
+        let asked = request.into_inner();
+        let name = plot_type(asked.plot_type)?
+            .ok_or_else(|| Status::invalid_argument("plot_type is missing"))?;
+        let params = why::WhyParams { at_us: asked.at_us };
+        let name = crate::params::At(name);
+        let why = why::why(State(self.app.clone()), name, Params(params)).await?.0;
+        Ok(Response::new(convert::why(why)))
     }
 
     async fn get_status(

@@ -1,7 +1,7 @@
 //! Signs of life -> how Hydra itself is, what that means and what to do: pure functions.
 
 use crate::{
-    api::{Health, Histogram, Instance, PartHealth, Pipeline, RoleHealth},
+    api::{Health, Histogram, Instance, LoadedModel, PartHealth, Pipeline, RoleHealth},
     follow::Lags,
 };
 use hydra_store::{LATENCY_BOUNDS_MS, heartbeat, read::Heard};
@@ -24,7 +24,7 @@ struct Role {
     optional: bool,
 }
 
-const ROLES: [Role; 8] = [
+const ROLES: [Role; 7] = [
     Role {
         name: "ingest",
         purpose: "Takes plots from producers and stores them before it says yes.",
@@ -54,12 +54,6 @@ const ROLES: [Role; 8] = [
         purpose: "Writes verdicts to the database and keeps the alarm state.",
         without: "Verdicts wait in its queue; these pages stand still.",
         optional: false,
-    },
-    Role {
-        name: "notify",
-        purpose: "Tells the world outside about incidents.",
-        without: "Incidents reach nobody outside these pages.",
-        optional: true,
     },
     Role {
         name: "train",
@@ -127,19 +121,28 @@ fn role_health(role: &Role, heard: &[Heard], lag_s: Option<f64>, now_us: i64) ->
         advice: verdict.advice,
         alive_since_us: alive.iter().map(|one| one.beat.started_us).min(),
         heartbeat_at_us: newest_us,
-        instances: all
-            .map(|one| Instance {
-                instance: one.beat.instance.clone(),
-                version: one.beat.version.clone(),
-                started_at_us: one.beat.started_us,
-                heartbeat_at_us: one.beat_us,
-                alive: is_alive(one, now_us),
-            })
-            .collect(),
+        instances: all.map(|one| instance(one, now_us)).collect(),
         queue_depth,
         lag_s,
         images_per_s: None,
         work: work(&alive, role.name),
+    }
+}
+
+fn instance(one: &Heard, now_us: i64) -> Instance {
+    let loaded = one.beat.body.models.iter().map(|held| LoadedModel {
+        model: held.model.clone(),
+        memory_bytes: held.bytes,
+        shared_bytes: held.shared_bytes,
+        since_us: held.since_us,
+    });
+    Instance {
+        instance: one.beat.instance.clone(),
+        version: one.beat.version.clone(),
+        started_at_us: one.beat.started_us,
+        heartbeat_at_us: one.beat_us,
+        alive: is_alive(one, now_us),
+        models: loaded.collect(),
     }
 }
 

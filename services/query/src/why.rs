@@ -1,7 +1,7 @@
 //! "Why did Hydra miss this?": facts -> sentences, the most telling first. Pure functions.
 
 use crate::api::{Neighbour, Quality, Trend, Verdict, VerdictState};
-use hydra_store::read::Labelled;
+use hydra_store::read::{Alike, Labelled};
 use std::collections::BTreeMap;
 
 /// Neighbours that are told.
@@ -11,12 +11,11 @@ const FEW: u64 = 20;
 /// Below this similarity, nothing in training looks like the image.
 const ALIKE: f32 = 0.8;
 
-/// The labelled images whose features point most nearly the same way, nearest first.
-pub fn nearest(features: &[f32], labelled: &[Labelled]) -> Vec<Neighbour> {
-    let mut found: Vec<(f32, &Labelled)> = labelled
-        .iter()
-        .filter(|other| other.features.len() == features.len())
-        .map(|other| (cosine(features, &other.features), other))
+/// The images with a known label whose features point most nearly the same way, nearest first.
+pub fn nearest(alike: &Alike) -> Vec<Neighbour> {
+    let others = alike.others.iter().filter(|other| other.features.len() == alike.own.len());
+    let mut found: Vec<(f32, &Labelled)> = others
+        .map(|other| (cosine(&alike.own, &other.features), other))
         .filter(|(similarity, _)| similarity.is_finite())
         .collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -27,8 +26,22 @@ pub fn nearest(features: &[f32], labelled: &[Labelled]) -> Vec<Neighbour> {
             image: other.image.to_string(),
             label: other.label.clone(),
             similarity,
+            in_training: alike.in_training,
         })
         .collect()
+}
+
+/// Why there is nothing to compare an image with; empty where there is.
+pub fn nothing_alike(alike: &Alike, nearest: &[Neighbour]) -> &'static str {
+    if !nearest.is_empty() {
+        ""
+    } else if alike.own.is_empty() {
+        "This image cannot be compared with those in training: its model gives no features, or \
+         they were not stored."
+    } else {
+        "Which images its model was trained on is not known here: it was trained elsewhere, and \
+         nobody has labelled images that it judged."
+    }
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
@@ -151,21 +164,31 @@ fn judgement(facts: &Facts<'_>, verdict: &Verdict, told: &mut Vec<String>) {
 fn neighbours(facts: &Facts<'_>, told: &mut Vec<String>) {
     let Some(first) = facts.nearest.first() else { return };
     let (label, similarity) = (&first.label, first.similarity);
-    if similarity < ALIKE {
+    let is_bad = |label: &String| facts.bad_labels.contains(label);
+    let known = if first.in_training { "image in training" } else { "labelled image" };
+    let missed = facts.verdict.is_some_and(|verdict| !verdict.is_bad);
+    if facts.verdict.is_some_and(|verdict| verdict.image == first.image) {
+        told.push(format!("This very image was in training, as {label}."));
+    } else if similarity < ALIKE {
         told.push(format!(
-            "No labelled image looks like it: the nearest, labelled {label}, is only {similarity:.2} alike."
+            "No {known} looks like it: such a plot was never seen. The nearest, {label}, is only \
+             {similarity:.2} alike."
         ));
-    } else if facts.bad_labels.contains(label) {
+    } else if is_bad(label) && missed {
         told.push(format!(
-            "The labelled image most like it ({similarity:.2}) is {label}: the model should have \
-             known. Retrain it, or lower its threshold."
+            "The {known} most like it ({similarity:.2}) is {label}: the model should have known. \
+             Retrain it, or lower its threshold."
         ));
     } else {
         told.push(format!(
-            "The labelled image most like it ({similarity:.2}) is {label}: to the model the two \
-             look the same."
+            "The {known} most like it ({similarity:.2}) is {label}: to the model the two look \
+             the same."
         ));
     }
+    if facts.nearest.iter().any(|near| is_bad(&near.label)) || !missed || similarity < ALIKE {
+        return;
+    }
+    told.push(format!("None of the {} nearest was Bad.", facts.nearest.len()));
 }
 
 /// Whether confidence in trouble rose around that time without reaching the threshold.
@@ -310,10 +333,48 @@ mod tests {
             labelled(3, "Bad", &[1.0]),
             labelled(4, "Bad", &[0.0, 0.0]),
         ];
-        let found = nearest(&[1.0, 0.0], &all);
+        let alike = Alike { own: vec![1.0, 0.0], others: all.to_vec(), in_training: true };
+        let found = nearest(&alike);
         let labels: Vec<&str> = found.iter().map(|n| n.label.as_str()).collect();
         assert_eq!(labels, ["Good", "Bad"]);
-        assert!(found[0].similarity > 0.99);
+        assert!(found[0].similarity > 0.99 && found[0].in_training);
+        assert_eq!(nothing_alike(&alike, &found), "");
+        let unknown = Alike { own: vec![1.0], ..Default::default() };
+        assert!(nothing_alike(&unknown, &nearest(&unknown)).contains("trained elsewhere"));
+        let blind = Alike::default();
+        assert!(nothing_alike(&blind, &nearest(&blind)).contains("no features"));
+    }
+
+    #[test]
+    fn what_is_like_it_in_training_explains_a_miss() {
+        let near = |label: &str, similarity: f32| Neighbour {
+            image: "other".into(),
+            label: label.into(),
+            similarity,
+            in_training: true,
+        };
+        let with = |nearest: &[Neighbour]| {
+            let verdict = verdict("Good", VerdictState::Confirmed);
+            let labels = ["Good".to_owned(), "Bad".to_owned()];
+            let facts = Facts {
+                verdict: Some(&verdict),
+                has_model: true,
+                labels: &labels,
+                bad_labels: &labels[1..],
+                nearest,
+                ..Default::default()
+            };
+            findings(&facts, &Trend::default()).join(" ")
+        };
+        let good = with(&[near("Good", 0.97), near("Good", 0.9)]);
+        assert!(good.contains("image in training most like it (0.97) is Good"), "{good}");
+        assert!(good.contains("None of the 2 nearest was Bad"), "{good}");
+        let mixed = with(&[near("Good", 0.97), near("Bad", 0.9)]);
+        assert!(!mixed.contains("None of"), "{mixed}");
+        let bad = with(&[near("Bad", 0.97)]);
+        assert!(bad.contains("should have known"), "{bad}");
+        let far = with(&[near("Bad", 0.2)]);
+        assert!(far.contains("never seen"), "{far}");
     }
 
     #[test]

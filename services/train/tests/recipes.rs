@@ -53,12 +53,23 @@ fn served_as_judged(learnt: &Learnt, plots: &Plots) {
     assert_eq!(bundle.manifest.labels, learnt.labels);
     assert!(bundle.manifest.explain.method().is_some());
     assert_eq!(bundle.manifest.output.embedding.as_deref(), Some("features"));
+    for one in &learnt.taught {
+        let example = plots.examples.iter().find(|e| e.image == one.image).unwrap();
+        assert_eq!(example.label, one.label);
+        assert!(learnt.trained.contains(&one.image) && !learnt.test.contains(&one.image));
+    }
+    assert!(learnt.labels.iter().all(|l| learnt.taught.iter().any(|one| one.label == *l)));
     let Files::Network(file) = &learnt.files else { return };
     let mut runner = Runner::open(&runtime(), file, SHAPE).unwrap();
     let scored = &learnt.figures.test_scores[0];
     let index = plots.examples.iter().position(|e| e.image == scored.image).unwrap();
     let pixels = plots.pixels(index, SHAPE).unwrap();
     let logits = runner.run(&pixels, &["logits"]).unwrap().remove(0).values;
+    let known = &learnt.taught[0];
+    let index = plots.examples.iter().position(|e| e.image == known.image).unwrap();
+    let pixels = plots.pixels(index, SHAPE).unwrap();
+    let features = runner.run(&pixels, &["features"]).unwrap().remove(0).values;
+    assert!(features.iter().zip(&known.features).all(|(a, b)| (a - b).abs() < 1e-4));
     let scaled: Vec<f32> = logits.iter().map(|l| l / learnt.figures.temperature as f32).collect();
     for (a, b) in hydra_train::head::softmax(&scaled).iter().zip(&scored.probabilities) {
         assert!((a - b).abs() < 1e-3, "{a} {b}");

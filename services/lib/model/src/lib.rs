@@ -24,7 +24,7 @@ pub use bundle::Bundle;
 pub use library::{Library, LibraryError};
 pub use manifest::Manifest;
 pub use runtime::{LIBRARY_VARIABLE, Runtime, RuntimeConfig, RuntimeError};
-pub use serve::{Head, Model, Models, ModelsConfig, Purpose, Slot, SlotError, Unavailable};
+pub use serve::{Head, Held, Model, Models, ModelsConfig, Purpose, Slot, SlotError, Unavailable};
 pub use session::{Output, Session, SessionError, SharedWeights, Stopper, Tensor};
 pub use signature::{KeyError, SIGNATURE_BYTES, SigningKey, TrustedKeys};
 pub use workers::{WorkLost, Worker, Workers, WorkersConfig};

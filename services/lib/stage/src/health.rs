@@ -4,12 +4,28 @@ use crate::vitals::Vitals;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// Shared by the parts of one role; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Health(Arc<Mutex<State>>);
+
+/// A model that a stage has in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its digest.
+    pub model: String,
+    /// Estimated memory; what models share is counted with each.
+    pub bytes: u64,
+    /// Of these, what others in memory share.
+    pub shared_bytes: u64,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// Says what a stage has in memory at the moment when it is asked.
+type Inventory = Arc<dyn Fn() -> Vec<Held> + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -19,6 +35,8 @@ struct State {
     ticks: BTreeMap<String, Instant>,
     /// By stage.
     vitals: BTreeMap<String, Vitals>,
+    /// By stage.
+    inventories: BTreeMap<String, Inventory>,
 }
 
 impl State {
@@ -93,6 +111,18 @@ impl Health {
         self.state().vitals(stage).lag.add(lag, 1);
     }
 
+    /// From now on, `inventory` says which models `stage` has in memory.
+    pub fn holds(&self, stage: &str, inventory: impl Fn() -> Vec<Held> + Send + Sync + 'static) {
+        self.state().inventories.insert(stage.to_owned(), Arc::new(inventory));
+    }
+
+    /// The models that `stage` has in memory now; none where it works without.
+    pub fn held(&self, stage: &str) -> Vec<Held> {
+        // asked without the lock: an inventory may take its time
+        let inventory = self.state().inventories.get(stage).cloned();
+        inventory.map(|inventory| inventory()).unwrap_or_default()
+    }
+
     /// How it stands.
     pub fn report(&self) -> Report {
         let state = self.state();
@@ -123,5 +153,20 @@ mod tests {
         assert!(!health.report().is_ready());
         health.well("database");
         assert!(health.report().is_ready());
+    }
+
+    #[test]
+    fn what_a_stage_holds_is_asked_for_anew_each_time() {
+        let health = Health::new();
+        assert!(health.held("infer").is_empty());
+        let count = Arc::new(Mutex::new(0_usize));
+        let counted = count.clone();
+        let one =
+            Held { model: "m".into(), bytes: 3, shared_bytes: 1, since: SystemTime::UNIX_EPOCH };
+        health.holds("infer", move || vec![one.clone(); *counted.lock().unwrap()]);
+        assert!(health.held("infer").is_empty());
+        *count.lock().unwrap() = 2;
+        assert_eq!(health.held("infer").len(), 2);
+        assert!(health.held("gradcam").is_empty());
     }
 }

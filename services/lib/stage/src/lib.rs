@@ -22,7 +22,7 @@ mod trace;
 mod transport;
 pub mod vitals;
 
-pub use health::{Health, Report};
+pub use health::{Health, Held, Report};
 pub use memory::MemoryTransport;
 pub use message::{Message, Outgoing};
 pub use outcome::{Done, Failure};

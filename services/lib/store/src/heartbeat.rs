@@ -32,8 +32,22 @@ pub struct Body {
     pub queues: BTreeMap<String, Queue>,
     /// By stage, since the start of the process.
     pub stages: BTreeMap<String, Vitals>,
-    /// Digests of the models that it has loaded.
-    pub models: Vec<String>,
+    /// The models that it has in memory.
+    pub models: Vec<HeldModel>,
+}
+
+/// A model in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HeldModel {
+    /// Its digest.
+    pub model: String,
+    /// Estimated memory; what models share is counted with each.
+    pub bytes: u64,
+    /// Of these, what others in memory share.
+    pub shared_bytes: u64,
+    /// Since when, microseconds since 1970 UTC.
+    pub since_us: i64,
 }
 
 /// How full a queue is.

@@ -2,12 +2,12 @@
 
 use crate::{
     Database, StoreError,
-    entity::{conditions, image, label, pin},
+    entity::{conditions, image, label, model, pin, training_image},
     id, plot_type,
     retention::pin_images,
 };
-use hydra_proto::{ContentHash, ImageId, Label, PlotTypeName};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use hydra_proto::{ContentHash, ImageId, Label, ModelDigest, PlotTypeName};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::{HashMap, HashSet};
 
 /// Rows in one statement.
@@ -148,6 +148,57 @@ pub async fn fix(
 ) -> Result<(), StoreError> {
     pin_images(db, test.to_vec(), &test_reason(plot_type)).await?;
     pin_images(db, trained.to_vec(), &trained_reason(plot_type)).await
+}
+
+/// An image that a model was taught.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taught {
+    /// The image.
+    pub image: ImageId,
+    /// The label that it was taught.
+    pub label: String,
+    /// As the finished model sees it.
+    pub features: Vec<f32>,
+}
+
+/// Writes down what a model of the library was taught for a plot type. Again changes nothing.
+///
+/// # Errors
+/// [`StoreError::Missing`] names an unknown plot type or model.
+pub async fn remember(
+    db: &Database,
+    model: ModelDigest,
+    plot_type: &PlotTypeName,
+    taught: Vec<Taught>,
+) -> Result<(), StoreError> {
+    let name = plot_type.clone();
+    db.run(move |pool| async move {
+        let plot_type_id = plot_type::id(&pool, &name).await?;
+        let model_id = model::Entity::find()
+            .select_only()
+            .column(model::Column::Id)
+            .filter(model::Column::Digest.eq(model.as_bytes().to_vec()))
+            .into_tuple::<i32>()
+            .one(&pool)
+            .await?
+            .ok_or_else(|| StoreError::Missing(format!("model {model}")))?;
+        // features are long: few rows a statement
+        for chunk in taught.chunks(100) {
+            let rows = chunk.iter().map(|one| training_image::ActiveModel {
+                model_id: Set(model_id),
+                plot_type_id: Set(plot_type_id),
+                image_id: Set(one.image.as_bytes().to_vec()),
+                label: Set(one.label.clone()),
+                features: Set(one.features.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            });
+            training_image::Entity::insert_many(rows)
+                .on_conflict_do_nothing()
+                .exec_without_returning(&pool)
+                .await?;
+        }
+        Ok::<_, StoreError>(())
+    })
+    .await
 }
 
 /// How a label file names an image.

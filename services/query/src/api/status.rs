@@ -77,6 +77,21 @@ pub struct Instance {
     pub heartbeat_at_us: i64,
     /// Whether it still reports.
     pub alive: bool,
+    /// The models that it has in memory; none where the role works without.
+    pub models: Vec<LoadedModel>,
+}
+
+/// A model in the memory of a process.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LoadedModel {
+    /// Its digest.
+    pub model: String,
+    /// Estimated memory of its graphs; what models share is counted with each.
+    pub memory_bytes: u64,
+    /// Of these, what other models of the process share.
+    pub shared_bytes: u64,
+    /// Since when it is in memory.
+    pub since_us: i64,
 }
 
 /// Something that the roles stand on.

@@ -21,21 +21,27 @@ pub struct Why {
     pub trained_on: std::collections::BTreeMap<String, u64>,
     /// Whether that model had ever been shown a Bad one; `null` where that is not written down.
     pub saw_bad: Option<bool>,
-    /// The images with a known label whose features are nearest to this one, nearest first.
+    /// The images in training whose features are nearest to this one, as the model that judged it
+    /// sees them, nearest first; where it is not known here what that model was trained on,
+    /// images that people labelled.
     pub nearest: Vec<Neighbour>,
+    /// Why there are none; empty where there are.
+    pub nearest_note: String,
     /// How the confidences moved from an hour before to an hour after.
     pub trend: Trend,
     /// All of this in sentences, the most telling first.
     pub findings: Vec<String>,
 }
 
-/// A labelled image that looks alike.
+/// An image with a known label that looks alike.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Neighbour {
     /// The image.
     pub image: String,
-    /// Its label.
+    /// What it was taught in training, or what a person says it is.
     pub label: String,
+    /// Whether the model was trained on it.
+    pub in_training: bool,
     /// Cosine of the angle between the features, 1 for the same.
     pub similarity: f32,
 }

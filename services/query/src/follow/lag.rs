@@ -10,8 +10,12 @@ const WINDOW_US: i64 = 60_000_000;
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Sum {
     beat_us: i64,
+    /// Images whose lag is known: those that another stage took before.
     count: u64,
+    /// Of their lags.
     sum_us: u64,
+    /// Images that were worked on.
+    worked: u64,
 }
 
 /// Sums of lag over the last minute, by instance and stage.
@@ -26,10 +30,11 @@ impl Lags {
         for one in heard {
             for (stage, vitals) in &one.beat.body.stages {
                 let count = vitals.lag.counts.iter().sum();
-                let sum = Sum { beat_us: one.beat_us, count, sum_us: vitals.lag.sum_us };
+                let worked = vitals.work.counts.iter().sum();
+                let sum = Sum { beat_us: one.beat_us, count, sum_us: vitals.lag.sum_us, worked };
                 let key = (one.beat.instance.clone(), stage.clone());
                 let sums = self.sums.entry(key).or_default();
-                if sums.back().is_some_and(|last| last.count > count) {
+                if sums.back().is_some_and(|last| last.count > count || last.worked > worked) {
                     sums.clear(); // the process began anew
                 }
                 if sums.back().is_none_or(|last| last.beat_us < one.beat_us) {
@@ -72,7 +77,7 @@ impl Lags {
                 && last.beat_us > first.beat_us
             {
                 let seconds = (last.beat_us - first.beat_us) as f64 / 1e6;
-                *rates.entry(stage).or_default() += (last.count - first.count) as f64 / seconds;
+                *rates.entry(stage).or_default() += (last.worked - first.worked) as f64 / seconds;
             }
         }
         rates
@@ -86,7 +91,9 @@ mod tests {
 
     fn heard(beat_us: i64, count: u64, sum_us: u64) -> Heard {
         let lag = Histogram { counts: vec![count], sum_us };
-        let vitals = Vitals { lag, ..Default::default() };
+        // the first stage works on images that have no lag yet
+        let work = Histogram { counts: vec![count], sum_us: 0 };
+        let vitals = Vitals { lag, work, ..Default::default() };
         let body = Body { stages: [("infer".to_owned(), vitals)].into(), ..Default::default() };
         Heard {
             beat: Beat { instance: "a".into(), role: "infer".into(), body, ..Default::default() },
@@ -107,6 +114,20 @@ mod tests {
         }
         assert!(lags.seconds().is_empty(), "nothing came in the last minute");
         assert_eq!(lags.rates()["infer"], 0.0);
+    }
+
+    #[test]
+    fn the_door_has_a_rate_although_nothing_lags_there() {
+        let mut lags = Lags::default();
+        for (beat_us, count) in [(0, 10), (5_000_000, 60)] {
+            let mut one = heard(beat_us, count, 0);
+            if let Some(vitals) = one.beat.body.stages.get_mut("infer") {
+                vitals.lag = Histogram::default();
+            }
+            lags.note(&[one], beat_us);
+        }
+        assert_eq!(lags.rates()["infer"], 10.0);
+        assert!(lags.seconds().is_empty());
     }
 
     #[test]

@@ -21,14 +21,14 @@ use utoipa::IntoParams;
 pub struct ListParams {
     /// Only those made for this plot type.
     #[param(value_type = Option<String>)]
-    plot_type: Option<PlotTypeName>,
+    pub plot_type: Option<PlotTypeName>,
     /// Only those that are active or candidate somewhere.
-    released: Option<bool>,
+    pub released: Option<bool>,
     /// Entries in a page, 1 to 1000; 100 if not given.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u64>,
+    pub limit: Option<u64>,
     /// `next` of the page before.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
 }
 
 /// Models of the library with their evaluations, newest first.

@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 const AROUND_US: i64 = 3_600_000_000;
 /// Images of that trend.
 const POINTS: u64 = 1_000;
-/// Labelled images that are compared.
+/// Images with a known label that are compared.
 const COMPARED: u64 = 2_000;
 
 /// When.
@@ -28,7 +28,7 @@ const COMPARED: u64 = 2_000;
 #[into_params(parameter_in = Query)]
 pub struct WhyParams {
     /// The time that is asked about.
-    at_us: i64,
+    pub at_us: i64,
 }
 
 /// What explains the verdicts of a plot type around a time.
@@ -58,14 +58,17 @@ pub async fn why(
         Some(model) => read::library_model(&app.db, model.digest).await?.and_then(|m| m.evaluation),
         None => None,
     };
-    let nearest = match (&seen, said) {
+    let (nearest, nearest_note) = match (&seen, said) {
         (Some(seen), Some(said)) => {
-            let (own, others) =
-                read::alike(&app.db, seen.id, row.id, said.model_id, COMPARED).await?;
-            let found = tokio::task::spawn_blocking(move || why::nearest(&own, &others)).await;
-            found.map_err(|panic| ApiError::inside(&panic))?
+            let alike = read::alike(&app.db, seen.id, row.id, said.model_id, COMPARED).await?;
+            let compare = tokio::task::spawn_blocking(move || {
+                let nearest = why::nearest(&alike);
+                let note = why::nothing_alike(&alike, &nearest);
+                (nearest, note)
+            });
+            compare.await.map_err(|panic| ApiError::inside(&panic))?
         }
-        _ => Vec::new(),
+        _ => (Vec::new(), ""),
     };
     let person = match &seen {
         Some(seen) => read::whole(&app.db, seen.id).await?.and_then(|whole| whole.label),
@@ -98,6 +101,7 @@ pub async fn why(
         trained_on,
         saw_bad,
         nearest,
+        nearest_note: nearest_note.to_owned(),
         trend,
         findings,
     }))

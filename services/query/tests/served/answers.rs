@@ -158,6 +158,12 @@ async fn status_tells_the_living_from_those_that_never_were() {
         let query = role(&status, "query");
         assert_eq!(query["health"], "well", "who answers is alive: {query}");
         assert_eq!(query["instances"].as_array().unwrap().len(), 1);
+        let loaded = &role(&status, "infer")["instances"][0]["models"];
+        assert_eq!(loaded.as_array().unwrap().len(), 2);
+        assert_eq!(loaded[0]["memory_bytes"], 90 << 20);
+        assert_eq!(loaded[0]["shared_bytes"], 80 << 20);
+        assert!(loaded[0]["since_us"].as_i64().unwrap() > 0);
+        assert_eq!(role(&status, "keep")["instances"][0]["models"], serde_json::json!([]));
         assert_eq!(status["dead_letters"], 3);
         assert_eq!(status["models_active"], 3);
         for part in status["parts"].as_array().unwrap() {

@@ -69,6 +69,73 @@ async fn every_method_says_what_rest_says() {
         assert_eq!(status.dead_letters, 3);
         let keep = status.roles.iter().find(|role| role.role == "keep").unwrap();
         assert_eq!(keep.health(), pb::Health::Well);
+        assert_eq!(keep.work.as_ref().unwrap().counts[2], 10);
+        let infer = status.roles.iter().find(|role| role.role == "infer").unwrap();
+        assert_eq!(infer.instances[0].models.len(), 2);
+        assert_eq!(status.parts.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_about_hydra_itself_is_told_as_rest_tells_it() {
+    on_each(async |served| {
+        let mut grpc = client(served).await;
+        let detectors = grpc.list_detectors(pb::ListDetectorsRequest::default()).await.unwrap();
+        let rest = served.all("/detectors", 100).await;
+        let told: Vec<(String, usize)> = detectors
+            .into_inner()
+            .detectors
+            .into_iter()
+            .map(|one| (one.name, one.plot_types.len()))
+            .collect();
+        let of = |one: &serde_json::Value| {
+            let plots = one["plot_types"].as_array().unwrap().len();
+            (one["name"].as_str().unwrap().to_owned(), plots)
+        };
+        assert_eq!(told, rest.iter().map(of).collect::<Vec<_>>());
+        let groups = grpc.list_groups(pb::ListGroupsRequest::default()).await.unwrap();
+        assert_eq!(groups.into_inner().groups.len(), served.all("/groups", 100).await.len());
+
+        let asked = pb::ListModelsRequest { released: true, limit: 1, ..Default::default() };
+        let first = grpc.list_models(asked.clone()).await.unwrap().into_inner();
+        let asked = pb::ListModelsRequest { cursor: first.next, ..asked };
+        let second = grpc.list_models(asked).await.unwrap().into_inner();
+        let rest = served.all("/models?released=true", 100).await;
+        assert_eq!(first.models[0].digest, rest[0]["digest"].as_str().unwrap());
+        assert_eq!(second.models[0].digest, rest[1]["digest"].as_str().unwrap());
+        assert!(first.models[0].evaluation_json.contains("accuracy"));
+
+        let asked = pb::ListLabelStatisticsRequest::default();
+        let labels = grpc.list_label_statistics(asked).await.unwrap().into_inner().statistics;
+        let rest = served.all("/labels", 100).await;
+        assert_eq!(labels.len(), rest.len());
+        for (label, count) in &labels[0].labels {
+            assert_eq!(rest[0]["labels"][label], *count);
+        }
+
+        let asked = pb::ListRunLatenciesRequest::default();
+        let latencies = grpc.list_run_latencies(asked).await.unwrap().into_inner().latencies;
+        let rest = served.all("/status/latency", 100).await;
+        assert_eq!(latencies.len(), rest.len());
+        assert_eq!(rest[0]["images"], latencies[0].images);
+        let days = grpc.list_days(pb::ListDaysRequest::default()).await.unwrap().into_inner().days;
+        let rest = served.all("/status/calendar", 100).await;
+        assert_eq!(rest[0]["images"], days[0].images);
+        let asked = pb::ListDeadLettersRequest::default();
+        let letters = grpc.list_dead_letters(asked).await.unwrap().into_inner().letters;
+        assert_eq!(letters.len(), 3);
+
+        let missed = served.written.fact("DC_occupancy", 80_001, Some(2));
+        let asked =
+            pb::ExplainVerdictRequest { plot_type: "DC_occupancy".into(), at_us: missed.taken_us };
+        let why = grpc.explain_verdict(asked).await.unwrap().into_inner();
+        let path = format!("/plot-types/DC_occupancy/why?at_us={}", missed.taken_us);
+        let rest = served.get(&path).await;
+        assert_eq!(serde_json::json!(why.findings), rest["findings"]);
+        assert_eq!(why.verdict.unwrap().image, missed.id.to_string());
+        assert_eq!(why.nearest.len(), rest["nearest"].as_array().unwrap().len());
+        assert_eq!(why.trained_on["Bad"], 3);
     })
     .await;
 }

@@ -191,6 +191,7 @@ impl Trainer {
         training::fix(&self.database, name, &learnt.test, &learnt.trained).await?;
         let shelf = Library::new(self.blobs.clone());
         let digest = library::add(&shelf, &self.database, &bundle, vec![name.clone()]).await?;
+        training::remember(&self.database, digest, name, taught(&learnt)).await?;
         if job.candidate {
             let proposed = &bundle.manifest.thresholds;
             let thresholds: Thresholds = proposed.clone().into_iter().collect();
@@ -200,4 +201,13 @@ impl Trainer {
         tracing::info!(%digest, plot_type = %name, "a model came into the library");
         Ok(Made { digest, learnt, left_out })
     }
+}
+
+fn taught(learnt: &Learnt) -> Vec<training::Taught> {
+    let of = learnt.taught.iter().map(|one| training::Taught {
+        image: one.image,
+        label: one.label.to_string(),
+        features: one.features.clone(),
+    });
+    of.collect()
 }

@@ -4,6 +4,7 @@ use super::embed::{embed, run};
 use super::finish::{Figures, judge};
 use super::guard::guards;
 use super::images::{Feed, PlotSet, Prepared, STRIDE};
+use super::taught::{Taught, taught};
 use super::{Kind, LearnError, Parent, Recipe};
 use crate::export;
 use crate::fit::{Control, EpochFigures, FitItem, train};
@@ -84,6 +85,8 @@ pub struct Learnt {
     pub layouts: Vec<PlotLayout>,
     /// The conditions that it was trained under, where the caller knows.
     pub conditions: Seen,
+    /// Training images as the finished model sees them.
+    pub taught: Vec<Taught>,
 }
 
 /// Makes a model for each of the plot types.
@@ -278,6 +281,7 @@ fn each(
         let mut figures = judge(set, &validation, &test, recipe.thresholds, recipe.fit.seed);
         figures.recipe = written.clone();
         figures.weights = Some(weights.clone());
+        let taught = taught(runtime, &whole, network.input, set, graph.feature_count())?;
         let files = match &shared {
             None => Files::Network(match &guard {
                 None => whole,
@@ -305,6 +309,7 @@ fn each(
             guard_rate: guard.map(|guard| guard.false_alarm_rate),
             layouts: Vec::new(),
             conditions: Seen::default(),
+            taught,
         })
     };
     ready.iter().zip(guards).map(one).collect()

@@ -10,6 +10,7 @@ mod guard;
 mod images;
 mod learn;
 mod parent;
+mod taught;
 
 pub use bundle::bundle_of;
 pub use embed::{Embedded, embed};
@@ -18,6 +19,7 @@ pub use guard::GUARD_RATE;
 pub use images::{PlotSet, Prepared, Split};
 pub use learn::{Files, Learnt, Network, learn};
 pub use parent::{Parent, ParentError};
+pub use taught::Taught;
 
 use crate::align::ReferenceError;
 use crate::data::{LabelError, PixelError};

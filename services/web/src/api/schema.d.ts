@@ -764,6 +764,8 @@ export interface components {
             heartbeat_at_us: number;
             /** @description Its name. */
             instance: string;
+            /** @description The models that it has in memory; none where the role works without. */
+            models: components["schemas"]["LoadedModel"][];
             /**
              * Format: int64
              * @description When it started.
@@ -812,6 +814,26 @@ export interface components {
             id: string;
             /** @description Its plot type. */
             plot_type: string;
+        };
+        /** @description A model in the memory of a process. */
+        LoadedModel: {
+            /**
+             * Format: int64
+             * @description Estimated memory of its graphs; what models share is counted with each.
+             */
+            memory_bytes: number;
+            /** @description Its digest. */
+            model: string;
+            /**
+             * Format: int64
+             * @description Of these, what other models of the process share.
+             */
+            shared_bytes: number;
+            /**
+             * Format: int64
+             * @description Since when it is in memory.
+             */
+            since_us: number;
         };
         /**
          * @description A sequence of images of one plot type that were all the same sort of wrong, folded to one
@@ -893,11 +915,13 @@ export interface components {
          * @enum {string}
          */
         ModelRole: "active" | "candidate";
-        /** @description A labelled image that looks alike. */
+        /** @description An image with a known label that looks alike. */
         Neighbour: {
             /** @description The image. */
             image: string;
-            /** @description Its label. */
+            /** @description Whether the model was trained on it. */
+            in_training: boolean;
+            /** @description What it was taught in training, or what a person says it is. */
             label: string;
             /**
              * Format: float
@@ -1871,8 +1895,14 @@ export interface components {
             findings: string[];
             /** @description Labels of that model; without a Bad among them it can never say Bad. */
             knows_labels: string[];
-            /** @description The images with a known label whose features are nearest to this one, nearest first. */
+            /**
+             * @description The images in training whose features are nearest to this one, as the model that judged it
+             *     sees them, nearest first; where it is not known here what that model was trained on,
+             *     images that people labelled.
+             */
             nearest: components["schemas"]["Neighbour"][];
+            /** @description Why there are none; empty where there are. */
+            nearest_note: string;
             /** @description The plot type. */
             plot_type: string;
             release: components["schemas"]["Release"] | null;

@@ -17,7 +17,7 @@ use slot::Meter;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// What a model is loaded for.
@@ -54,12 +54,33 @@ pub struct Unavailable {
     pub transient: bool,
 }
 
+/// A model in memory, as the status page shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The model.
+    pub model: ModelDigest,
+    /// Estimated memory of its graphs; what other models share with it is counted with each.
+    pub bytes: u64,
+    /// Of these, what other models in memory share.
+    pub shared_bytes: u64,
+    /// Since when it is in memory.
+    pub since: SystemTime,
+}
+
+/// A model in memory and how it is used.
+struct Ready {
+    model: Arc<Model>,
+    /// By the clock of uses.
+    used: u64,
+    since: SystemTime,
+}
+
 /// A graph as it is opened: which file, for which input size, with which outputs.
 type SlotKey = (ContentHash, Vec<usize>, Vec<String>);
 
 #[derive(Default)]
 struct State {
-    ready: HashMap<ModelDigest, (Arc<Model>, u64)>,
+    ready: HashMap<ModelDigest, Ready>,
     failed: HashMap<ModelDigest, (Unavailable, Instant)>,
     loading: HashMap<ModelDigest, Arc<tokio::sync::Mutex<()>>>,
     slots: HashMap<SlotKey, Weak<Slot>>,
@@ -102,9 +123,9 @@ impl Models {
         let mut state = self.state();
         state.clock += 1;
         let now = state.clock;
-        let (model, used) = state.ready.get_mut(digest)?;
-        *used = now;
-        Some(model.clone())
+        let ready = state.ready.get_mut(digest)?;
+        ready.used = now;
+        Some(ready.model.clone())
     }
 
     /// The model, loaded now if need be. Several callers wait for one load.
@@ -130,8 +151,9 @@ impl Models {
             Ok(model) => {
                 state.failed.remove(digest);
                 state.clock += 1;
-                let now = state.clock;
-                state.ready.insert(*digest, (model.clone(), now));
+                let used = state.clock;
+                let ready = Ready { model: model.clone(), used, since: SystemTime::now() };
+                state.ready.insert(*digest, ready);
                 let gone = self.let_go(&mut state, digest);
                 drop(state);
                 // sessions take a while to close
@@ -162,8 +184,9 @@ impl Models {
         let mut freed = 0;
         while self.meter.bytes().saturating_sub(freed) > self.config.budget_bytes {
             let others = state.ready.iter().filter(|(digest, _)| *digest != keep);
-            let oldest = others.min_by_key(|(_, (_, used))| *used).map(|(digest, _)| *digest);
-            let Some((model, _)) = oldest.and_then(|digest| state.ready.remove(&digest)) else {
+            let oldest = others.min_by_key(|(_, ready)| ready.used).map(|(digest, _)| *digest);
+            let Some(Ready { model, .. }) = oldest.and_then(|digest| state.ready.remove(&digest))
+            else {
                 break;
             };
             freed += model.own_bytes();
@@ -179,10 +202,11 @@ impl Models {
     /// after a hang took their sessions away.
     pub fn forget(&self, digest: &ModelDigest) {
         let mut state = self.state();
-        let Some((model, _)) = state.ready.remove(digest) else { return };
+        let Some(Ready { model, .. }) = state.ready.remove(digest) else { return };
         let lost: Vec<*const Slot> = model.slots().map(Arc::as_ptr).collect();
         state.slots.retain(|_, slot| !lost.contains(&slot.as_ptr()));
-        state.ready.retain(|_, (other, _)| !other.slots().any(|s| lost.contains(&Arc::as_ptr(s))));
+        let is_lost = |slot: &Arc<Slot>| lost.contains(&Arc::as_ptr(slot));
+        state.ready.retain(|_, ready| !ready.model.slots().any(is_lost));
     }
 
     /// Models that cannot be loaded, with the reasons.
@@ -198,6 +222,28 @@ impl Models {
     /// Estimated memory of all loaded graphs.
     pub fn memory_bytes(&self) -> u64 {
         self.meter.bytes()
+    }
+
+    /// Models in memory, by digest.
+    pub fn held(&self) -> Vec<Held> {
+        let state = self.state();
+        // not by counting owners: whoever runs a graph owns it for a moment, too
+        let mut users: HashMap<*const Slot, usize> = HashMap::new();
+        for slot in state.ready.values().flat_map(|ready| ready.model.slots()) {
+            *users.entry(Arc::as_ptr(slot)).or_default() += 1;
+        }
+        let told = state.ready.iter().map(|(digest, ready)| {
+            let (mut bytes, mut shared_bytes) = (0, 0);
+            for slot in ready.model.slots() {
+                bytes += slot.bytes();
+                let is_shared = users.get(&Arc::as_ptr(slot)).is_some_and(|users| *users > 1);
+                shared_bytes += if is_shared { slot.bytes() } else { 0 };
+            }
+            Held { model: *digest, bytes, shared_bytes, since: ready.since }
+        });
+        let mut told: Vec<Held> = told.collect();
+        told.sort_by_key(|held| held.model);
+        told
     }
 
     /// Models in memory.

@@ -93,6 +93,14 @@ async fn models_on_one_trunk_share_it() {
     let heads = [&first, &second].map(|m| m.head.as_ref().unwrap().slot.clone());
     assert!(!Arc::ptr_eq(&heads[0], &heads[1]));
     assert_eq!(models.memory_bytes(), first.body.bytes() + heads[0].bytes() + heads[1].bytes());
+    let held = models.held();
+    assert_eq!(held.len(), 2);
+    for (model, head) in [(&first, &heads[0]), (&second, &heads[1])] {
+        let told = held.iter().find(|one| one.model == model.digest).unwrap();
+        assert_eq!(told.shared_bytes, first.body.bytes(), "the trunk is shared");
+        assert_eq!(told.bytes, first.body.bytes() + head.bytes());
+        assert!(told.since.elapsed().unwrap() < Duration::from_secs(600));
+    }
 }
 
 #[tokio::test]

@@ -38,3 +38,4 @@ pub mod sequence;
 pub mod setting;
 pub mod shown;
 pub mod track;
+pub mod training_image;

@@ -3,7 +3,7 @@
 use super::CHUNK;
 use crate::{
     Database, StoreError,
-    entity::{alias, embedding, label, model, model_plot_type},
+    entity::{alias, embedding, label, model, model_plot_type, training_image},
     id,
 };
 use hydra_proto::{ImageId, ModelDigest};
@@ -172,19 +172,31 @@ pub async fn label_counts(
     .await
 }
 
-/// Features of a labelled image.
+/// Features of an image with a known label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labelled {
     /// The image.
     pub image: ImageId,
-    /// What a person says it is.
+    /// What it was taught, or what a person says it is.
     pub label: String,
     /// As the model sees it; of any length.
     pub features: Vec<f32>,
 }
 
-/// The features of an image, and those of the newest labelled images of its plot type, both as
-/// the same model sees them; at most `limit`.
+/// What an image can be compared with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alike {
+    /// Features of the image itself; empty where none are stored.
+    pub own: Vec<f32>,
+    /// Those that it can be compared with, as the same model sees them.
+    pub others: Vec<Labelled>,
+    /// Whether `others` are what the model was taught; else they are images of the plot type
+    /// that people labelled.
+    pub in_training: bool,
+}
+
+/// The features of an image and of at most `limit` others: of those that the model was taught for
+/// the plot type or, where that is not known here, of some that people labelled.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -194,44 +206,74 @@ pub async fn alike(
     plot_type_id: i32,
     model_id: i32,
     limit: u64,
-) -> Result<(Vec<f32>, Vec<Labelled>), StoreError> {
+) -> Result<Alike, StoreError> {
     db.run(move |pool| async move {
-        let own = embedding::Entity::find_by_id((image.as_bytes().to_vec(), model_id));
-        let Some(own) = own.one(&pool).await? else {
-            return Ok::<_, StoreError>((Vec::new(), Vec::new()));
+        let key = image.as_bytes().to_vec();
+        let seen = embedding::Entity::find_by_id((key.clone(), model_id)).one(&pool).await?;
+        let taught = training_image::Entity::find_by_id((model_id, plot_type_id, key));
+        let own = match seen {
+            Some(row) => Some(row.features),
+            // it was taught and never judged, e.g. because its plot type had no model then
+            None => taught.one(&pool).await?.map(|row| row.features),
         };
-        let labels: Vec<(Vec<u8>, String)> = label::Entity::find()
-            .select_only()
-            .columns([label::Column::ImageId, label::Column::Label])
-            .filter(label::Column::PlotTypeId.eq(plot_type_id))
-            .filter(label::Column::ImageId.ne(image.as_bytes().to_vec()))
+        let Some(own) = own else { return Ok::<_, StoreError>(Alike::default()) };
+        let taught = training_image::Entity::find()
+            .filter(training_image::Column::ModelId.eq(model_id))
+            .filter(training_image::Column::PlotTypeId.eq(plot_type_id))
             .limit(limit)
-            .into_tuple()
             .all(&pool)
             .await?;
-        let mut found = Vec::with_capacity(labels.len());
-        for chunk in labels.chunks(CHUNK) {
-            let ids: Vec<Vec<u8>> = chunk.iter().map(|(id, _)| id.clone()).collect();
-            let rows = embedding::Entity::find()
-                .filter(embedding::Column::ImageId.is_in(ids))
-                .filter(embedding::Column::ModelId.eq(model_id))
-                .all(&pool)
-                .await?;
-            let by_image: HashMap<&[u8], &str> =
-                chunk.iter().map(|(id, label)| (id.as_slice(), label.as_str())).collect();
-            for row in rows {
-                if let Some(label) = by_image.get(row.image_id.as_slice()) {
-                    found.push(Labelled {
-                        image: id::image(&row.image_id)?,
-                        label: (*label).to_owned(),
-                        features: floats(&row.features),
-                    });
-                }
-            }
-        }
-        Ok::<_, StoreError>((floats(&own.features), found))
+        let in_training = !taught.is_empty();
+        let others = if in_training {
+            let of =
+                taught.into_iter().map(|row| labelled(&row.image_id, row.label, &row.features));
+            of.collect::<Result<_, _>>()?
+        } else {
+            by_people(&pool, image, plot_type_id, model_id, limit).await?
+        };
+        Ok(Alike { own: floats(&own), others, in_training })
     })
     .await
+}
+
+fn labelled(image: &[u8], label: String, features: &[u8]) -> Result<Labelled, StoreError> {
+    Ok(Labelled { image: id::image(image)?, label, features: floats(features) })
+}
+
+/// Images of a plot type that people labelled and that the model judged.
+async fn by_people<C: ConnectionTrait>(
+    db: &C,
+    image: ImageId,
+    plot_type_id: i32,
+    model_id: i32,
+    limit: u64,
+) -> Result<Vec<Labelled>, StoreError> {
+    let labels: Vec<(Vec<u8>, String)> = label::Entity::find()
+        .select_only()
+        .columns([label::Column::ImageId, label::Column::Label])
+        .filter(label::Column::PlotTypeId.eq(plot_type_id))
+        .filter(label::Column::ImageId.ne(image.as_bytes().to_vec()))
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut found = Vec::with_capacity(labels.len());
+    for chunk in labels.chunks(CHUNK) {
+        let ids: Vec<Vec<u8>> = chunk.iter().map(|(id, _)| id.clone()).collect();
+        let rows = embedding::Entity::find()
+            .filter(embedding::Column::ImageId.is_in(ids))
+            .filter(embedding::Column::ModelId.eq(model_id))
+            .all(db)
+            .await?;
+        let by_image: HashMap<&[u8], &str> =
+            chunk.iter().map(|(id, label)| (id.as_slice(), label.as_str())).collect();
+        for row in rows {
+            if let Some(label) = by_image.get(row.image_id.as_slice()) {
+                found.push(labelled(&row.image_id, (*label).to_owned(), &row.features)?);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Little-endian float32.

@@ -9,7 +9,7 @@ mod written;
 
 pub use facts::Fact;
 pub use served::{Served, problem};
-pub use written::{CATALOG, Written, beats};
+pub use written::{CATALOG, Written, beats, features};
 
 use hydra_testkit::Engine;
 

@@ -8,7 +8,7 @@ use hydra_store::{
     Database, ROLE_ACTIVE, ROLE_CANDIDATE, catalog,
     dead::{self, Handled},
     entity::{conditions, dead_letter, embedding, heatmap, image, prediction},
-    heartbeat::{Beat, Body, Histogram, Queue, Vitals, beat},
+    heartbeat::{Beat, Body, HeldModel, Histogram, Queue, Vitals, beat},
     id, json,
     keeping::{self, Batch, NewImage},
     label,
@@ -271,7 +271,7 @@ fn thumbnail(fact: &Fact) -> Option<Vec<u8>> {
 }
 
 /// Good ones look one way, others another.
-fn features(fact: &Fact) -> [f32; 3] {
+pub fn features(fact: &Fact) -> [f32; 3] {
     let tilt = fact.chunk.unwrap_or(0) as f32 / 1_000.0;
     match fact.verdict.as_ref().map(|said| said.label) {
         Some("Good") => [1.0, tilt, 0.0],
@@ -310,6 +310,17 @@ async fn library(db: &Database) {
     }
 }
 
+/// Two models in memory, of which one shares its trunk.
+fn loaded() -> Vec<HeldModel> {
+    let one = |name: &str, shared_bytes| HeldModel {
+        model: model(name).to_string(),
+        bytes: 90 << 20,
+        shared_bytes,
+        since_us: now_us() - 600_000_000,
+    };
+    vec![one("second", 80 << 20), one("first", 0)]
+}
+
 /// Every role of the pipeline is alive but gradcam, which never was.
 pub async fn beats(db: &Database) {
     for role in ["ingest", "resize", "infer", "keep"] {
@@ -320,7 +331,7 @@ pub async fn beats(db: &Database) {
             components: [("broker".to_owned(), None)].into(),
             queues: [(role.to_owned(), queue)].into(),
             stages: [(role.to_owned(), vitals)].into(),
-            models: Vec::new(),
+            models: if role == "infer" { loaded() } else { Vec::new() },
         };
         let sign = Beat {
             instance: format!("{role}-1"),

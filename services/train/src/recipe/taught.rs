@@ -1,0 +1,87 @@
+//! What a model was taught, as it sees it: "why did Hydra miss this?" looks for the nearest.
+
+use super::LearnError;
+use super::embed::run;
+use super::images::Prepared;
+use hydra_model::Runtime;
+use hydra_proto::registry::InputShape;
+use hydra_proto::{ImageId, Label};
+
+/// Most images of a model that are remembered, and most of their features' bytes: all of them are
+/// read and compared whenever somebody asks.
+const MOST: usize = 2_000;
+const MOST_BYTES: usize = 8 << 20;
+
+/// An image in training and its features.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taught {
+    /// The image.
+    pub image: ImageId,
+    /// What it was said to be.
+    pub label: Label,
+    /// The embedding.
+    pub features: Vec<f32>,
+}
+
+/// The features of training images by `onnx`, a file of ours: of every rare label all, of the
+/// frequent ones evenly spread over time.
+pub(super) fn taught(
+    runtime: &Runtime,
+    onnx: &[u8],
+    shape: InputShape,
+    set: &Prepared<'_>,
+    features: usize,
+) -> Result<Vec<Taught>, LearnError> {
+    let most = MOST.min(MOST_BYTES / (4 * features.max(1)));
+    let real = |i: &usize| !set.data.examples()[set.labelled[*i].example].synthetic;
+    let mut classes: Vec<Vec<usize>> = vec![Vec::new(); set.labels.labels().len()];
+    for i in set.split.train.iter().copied().filter(real) {
+        classes[set.labelled[i].class].push(i);
+    }
+    let which = spread(classes, most);
+    let rows = run(runtime, onnx, shape, set, &which, "features")?;
+    let told = which.iter().zip(rows).map(|(i, features)| {
+        let one = &set.labelled[*i];
+        let (image, label) =
+            (set.data.examples()[one.example].image, set.labels.labels()[one.class].clone());
+        Taught { image, label, features }
+    });
+    Ok(told.collect())
+}
+
+/// At most `most` of them all, each class with an equal share as far as it has so many.
+fn spread(mut classes: Vec<Vec<usize>>, most: usize) -> Vec<usize> {
+    classes.sort_by_key(Vec::len);
+    let (mut left, mut chosen) = (most, Vec::new());
+    let count = classes.len();
+    for (at, class) in classes.into_iter().enumerate() {
+        let share = class.len().min(left / (count - at));
+        chosen.extend((0..share).map(|n| class[n * class.len() / share]));
+        left -= share;
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn rare_labels_are_whole_and_frequent_ones_fill_the_rest_evenly() {
+        let classes = vec![(0..1_000).collect(), vec![5_000, 5_001], (2_000..2_400).collect()];
+        let chosen = spread(classes, 102);
+        assert_eq!(chosen.len(), 102);
+        assert_eq!(chosen.iter().filter(|i| **i >= 5_000).count(), 2);
+        let middle: Vec<usize> =
+            chosen.iter().copied().filter(|i| (2_000..2_400).contains(i)).collect();
+        assert_eq!((middle.len(), middle[0], middle[49]), (50, 2_000, 2_392));
+        assert_eq!(chosen.iter().filter(|i| **i < 1_000).count(), 50);
+    }
+
+    #[test]
+    fn fewer_than_allowed_are_all_there_once() {
+        let mut chosen = spread(vec![vec![3, 4], Vec::new(), vec![1]], 100);
+        chosen.sort_unstable();
+        assert_eq!(chosen, [1, 3, 4]);
+    }
+}
