@@ -10,19 +10,7 @@ const SECONDS: &str = "40";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demo_is_watched_in_a_browser_and_counts_as_many_verdicts_as_images() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = tokio::process::Command::new(hydra_binary());
-    command.current_dir(folder.path());
-    command.args(["demo", "--seconds", SECONDS, "--stay", "--dir", "demo"]);
-    if std::env::var_os("ORT_DYLIB_PATH").is_none() {
-        // the demo runs in a folder of its own, far from the one that `make` fills
-        let library =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/onnxruntime/libonnxruntime.so");
-        command.env("ORT_DYLIB_PATH", library);
-    }
-    for door in ["INGEST", "QUERY", "HEALTH"] {
-        command.env(format!("HYDRA_{door}__ADDRESS"), "127.0.0.1:0");
-    }
-    let mut demo = Hydra::spawn(command);
+    let mut demo = demo_in(folder.path(), &["--seconds", SECONDS, "--stay"]);
     // before that it learns what is normal, which is a minute of work for one core
     eventually_within(Duration::from_secs(400), "the demo has learnt", async || {
         demo.output().contains("pages: http://")
@@ -62,6 +50,26 @@ async fn the_demo_is_watched_in_a_browser_and_counts_as_many_verdicts_as_images(
         "{said}"
     );
     assert!(folder.path().join("demo/hydra.db").is_file());
+
+    // a second demo in the same folder has learnt already, and goes on with the next run
+    let mut again = demo_in(folder.path(), &["--seconds", "3"]);
+    let status = again.wait(Duration::from_secs(120)).await;
+    assert!(status.success(), "{}", again.output());
+}
+
+fn demo_in(folder: &Path, arguments: &[&str]) -> Hydra {
+    let mut command = tokio::process::Command::new(hydra_binary());
+    command.current_dir(folder).args(["demo", "--dir", "demo"]).args(arguments);
+    if std::env::var_os("ORT_DYLIB_PATH").is_none() {
+        // the demo runs in a folder of its own, far from the one that `make` fills
+        let library =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/onnxruntime/libonnxruntime.so");
+        command.env("ORT_DYLIB_PATH", library);
+    }
+    for door in ["INGEST", "QUERY", "HEALTH"] {
+        command.env(format!("HYDRA_{door}__ADDRESS"), "127.0.0.1:0");
+    }
+    Hydra::spawn(command)
 }
 
 /// What the demo's last line says.

@@ -19,7 +19,7 @@ use anyhow::{Context, ensure};
 use hydra_boot::{EXIT_CONFIG, Telemetry};
 use hydra_hall::{Hall, Moment, Trouble};
 use hydra_model::{Library, Runtime};
-use hydra_store::{catalog::apply, release::By};
+use hydra_store::{Database, catalog::apply, read, release::By};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     process::ExitCode,
@@ -90,12 +90,20 @@ fn first_shown(hall: &Hall) -> Moment {
     Moment { run: hall.first_run() + models::TRAINING_RUNS, chunk: 1 }
 }
 
+/// Where the hall goes on: after the runs that an earlier demo in this folder showed, since the same
+/// plot again would be no new image.
+async fn next_shown(database: &Database, hall: &Hall) -> anyhow::Result<Moment> {
+    let first = first_shown(hall);
+    let newest = read::runs(database, None, 1).await?.pop();
+    Ok(newest.map_or(first, |row| Moment { run: first.run.max(row.run + 1), chunk: 1 }))
+}
+
 /// Feeds and shows until the time is over, then waits for the last images.
 async fn watch(command: &Demo, parts: &Parts, hall: &Hall) -> anyhow::Result<(u64, u64)> {
     let sent = Sent::default();
     let mut follower = Follower::start(parts.database.clone(), sent.truths.clone()).await?;
     let until = parts.stop.child_token();
-    let from = first_shown(hall);
+    let from = next_shown(&parts.database, hall).await?;
     let trouble = Trouble { quiet_chunks: 5, mean_gap_chunks: 60.0, ..Trouble::default() };
     let feeding = tokio::spawn(feed(
         Simulated::new_from(command.seed, from, Some(&trouble)),
