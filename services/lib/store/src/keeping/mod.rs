@@ -15,4 +15,5 @@ mod shown;
 mod sums;
 
 pub use commit::{Batch, Committed, NewImage, commit};
+pub(crate) use rows::listed;
 pub use rows::{PlotTypeFacts, model_ids, plot_types};

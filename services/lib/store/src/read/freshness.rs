@@ -3,6 +3,7 @@
 use crate::{
     Database, PlotTypeState, StoreError,
     entity::{image, latest},
+    keeping::listed,
     read::{CHUNK, declared},
 };
 use hydra_proto::PlotTypeName;
@@ -64,7 +65,7 @@ async fn reading(db: &Database, ids: Vec<Vec<u8>>) -> Result<Option<f64>, StoreE
     use image::Column as C;
     let mut newest: Option<(i64, f64)> = None;
     for piece in ids.chunks(CHUNK) {
-        let piece = piece.to_vec();
+        let piece = listed(piece.to_vec());
         let rows: Vec<(i64, Option<f64>)> = db
             .run(move |pool| async move {
                 image::Entity::find()

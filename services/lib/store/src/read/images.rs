@@ -5,6 +5,7 @@ use crate::{
     Database, ROLE_ACTIVE, StoreError,
     entity::{conditions, heatmap, image, label, prediction, run},
     id,
+    keeping::listed,
 };
 use hydra_proto::{ContentHash, ImageId, events::VerdictState};
 use sea_orm::{
@@ -176,7 +177,7 @@ pub(super) async fn by_id<C: ConnectionTrait>(
 ) -> Result<Vec<Seen>, StoreError> {
     let mut rows = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
-        let wanted = chunk.iter().map(|id| id.as_bytes().to_vec());
+        let wanted = listed(chunk.iter().map(|id| id.as_bytes().to_vec()).collect());
         rows.extend(image::Entity::find().filter(image::Column::Id.is_in(wanted)).all(db).await?);
     }
     complete(db, rows).await
@@ -190,7 +191,7 @@ pub(super) async fn complete<C: ConnectionTrait>(
     let mut said: HashMap<Vec<u8>, prediction::Model> = HashMap::with_capacity(rows.len());
     let mut heat: HashSet<(Vec<u8>, i32, String)> = HashSet::new();
     for chunk in rows.chunks(CHUNK) {
-        let ids: Vec<Vec<u8>> = chunk.iter().map(|row| row.id.clone()).collect();
+        let ids = listed(chunk.iter().map(|row| row.id.clone()).collect());
         let found = prediction::Entity::find()
             .filter(prediction::Column::ImageId.is_in(ids.clone()))
             .filter(prediction::Column::Role.eq(ROLE_ACTIVE))

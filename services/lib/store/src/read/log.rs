@@ -4,6 +4,7 @@ use super::{Mark, Order, Span, after, board::SequenceRow};
 use crate::{
     Database, Kind, StoreError,
     entity::sequence::{self, Column as C},
+    keeping::listed,
     now_us,
 };
 use sea_orm::{
@@ -68,11 +69,11 @@ fn page(
     limit: u64,
 ) -> Select<sequence::Entity> {
     let mut find = find
-        .filter(C::Kind.is_in(which.kinds.iter().map(|kind| *kind as i16)))
+        .filter(C::Kind.is_in(listed(which.kinds.iter().map(|kind| *kind as i16).collect())))
         .order_by_desc(C::Id)
         .limit(limit);
     if let Some(ids) = &which.plot_types {
-        find = find.filter(C::PlotTypeId.is_in(ids.iter().copied()));
+        find = find.filter(C::PlotTypeId.is_in(listed(ids.clone())));
     }
     if let Some(mark) = mark {
         find = find.filter(after(C::LastUs, C::Id, Order::Newest, mark));

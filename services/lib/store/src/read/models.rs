@@ -5,6 +5,7 @@ use crate::{
     Database, StoreError,
     entity::{alias, embedding, label, model, model_plot_type, training_image},
     id,
+    keeping::listed,
 };
 use hydra_proto::{ImageId, ModelDigest};
 use sea_orm::{
@@ -106,14 +107,14 @@ async fn described<C: ConnectionTrait>(
     for chunk in rows.chunks(CHUNK) {
         let ids: Vec<i32> = chunk.iter().map(|row| row.id).collect();
         let made_for = model_plot_type::Entity::find()
-            .filter(model_plot_type::Column::ModelId.is_in(ids.clone()))
+            .filter(model_plot_type::Column::ModelId.is_in(listed(ids.clone())))
             .all(db)
             .await?;
         for row in made_for {
             plot_types.entry(row.model_id).or_default().push(row.plot_type_id);
         }
         let pointing = alias::Entity::find()
-            .filter(alias::Column::ModelId.is_in(ids))
+            .filter(alias::Column::ModelId.is_in(listed(ids)))
             .order_by_asc(alias::Column::PlotTypeId)
             .all(db)
             .await?;
@@ -261,7 +262,7 @@ async fn by_people<C: ConnectionTrait>(
     for chunk in labels.chunks(CHUNK) {
         let ids: Vec<Vec<u8>> = chunk.iter().map(|(id, _)| id.clone()).collect();
         let rows = embedding::Entity::find()
-            .filter(embedding::Column::ImageId.is_in(ids))
+            .filter(embedding::Column::ImageId.is_in(listed(ids)))
             .filter(embedding::Column::ModelId.eq(model_id))
             .all(db)
             .await?;

@@ -8,6 +8,7 @@ use crate::{
     Database, Kind, ROLE_ACTIVE, StoreError,
     entity::{conditions, image, label, prediction, run, run_outcome},
     id,
+    keeping::listed,
 };
 use hydra_proto::{ImageId, events::VerdictState};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -97,8 +98,10 @@ async fn with_conditions<C: ConnectionTrait>(
     let mut bodies: HashMap<Vec<u8>, String> = HashMap::new();
     for chunk in rows.chunks(CHUNK) {
         let ids: Vec<Vec<u8>> = chunk.iter().filter_map(|row| row.conditions_id.clone()).collect();
-        let found =
-            conditions::Entity::find().filter(conditions::Column::Id.is_in(ids)).all(db).await?;
+        let found = conditions::Entity::find()
+            .filter(conditions::Column::Id.is_in(listed(ids)))
+            .all(db)
+            .await?;
         bodies.extend(found.into_iter().map(|row| (row.id, row.body)));
     }
     Ok(rows

@@ -6,6 +6,7 @@ use crate::{
     entity::{daily, dead_letter, heartbeat, run_latency},
     heartbeat::{Beat, Body},
     json,
+    keeping::listed,
 };
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
@@ -72,7 +73,9 @@ pub struct Latency {
 pub async fn latencies(db: &Database, runs: Vec<u32>) -> Result<HashMap<u32, Latency>, StoreError> {
     db.run(move |pool| async move {
         let rows = run_latency::Entity::find()
-            .filter(run_latency::Column::Run.is_in(runs.into_iter().map(i64::from)))
+            .filter(
+                run_latency::Column::Run.is_in(listed(runs.into_iter().map(i64::from).collect())),
+            )
             .all(&pool)
             .await?;
         let mut latencies: HashMap<u32, Latency> = HashMap::new();

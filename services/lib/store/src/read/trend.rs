@@ -8,6 +8,7 @@ use crate::{
     Database, ROLE_ACTIVE, ROLE_CANDIDATE, StoreError,
     entity::{image, prediction, release_event},
     id, json,
+    keeping::listed,
 };
 use hydra_proto::{ImageId, events::VerdictState};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -140,7 +141,7 @@ async fn chunks<C: ConnectionTrait>(
         let rows: Vec<(Vec<u8>, Option<i64>)> = image::Entity::find()
             .select_only()
             .columns([image::Column::Id, image::Column::Chunk])
-            .filter(image::Column::Id.is_in(part.to_vec()))
+            .filter(image::Column::Id.is_in(listed(part.to_vec())))
             .into_tuple()
             .all(db)
             .await?;
