@@ -8,8 +8,8 @@
 mod columns;
 mod grants;
 mod m20261123_schema;
-mod m20261126_watching;
 mod m20261126_training;
+mod m20261126_watching;
 mod step;
 
 pub use grants::{Role, UnknownRole, grants};
