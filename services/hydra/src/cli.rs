@@ -269,6 +269,14 @@ pub enum Model {
     },
     /// Let a model predict in the shadow of the active one.
     Candidate(Release),
+    /// Make an 8-bit model of one, about twice as fast on a processor, and say what it costs.
+    Quantise {
+        /// Its digest, or the first digits of it.
+        digest: String,
+        /// Refuse when it loses more of its accuracy, 0.003 being 0.3 points.
+        #[arg(long, default_value_t = 0.003)]
+        limit: f64,
+    },
     /// Return to the model that was active before.
     Rollback {
         /// The plot type.
@@ -320,16 +328,25 @@ pub struct TrainArgs {
     /// compact, small-residual, resnet18 or inception-v3.
     #[arg(long)]
     pub architecture: Option<String>,
-    /// What the network sees, WIDTHxHEIGHT pixels.
+    /// What the network sees, WIDTHxHEIGHT pixels; without it the canvas, made smaller.
     #[arg(long)]
     pub input: Option<String>,
     /// One channel instead of three; with --input.
     #[arg(long, requires = "input")]
     pub grey: bool,
-    /// Show the network deviations from the plot type's Goods instead of pixels.
+    /// What the network sees of a plot: pixels, its deviations from the plot type's Goods, or
+    /// both; without it what suits the labels.
     #[arg(long)]
-    pub align: bool,
-    /// Passes over the training images, at most.
+    pub shown: Option<String>,
+    /// Draw so many Bad images a plot type by putting faults onto its training Goods. None of
+    /// them is in a validation or test set.
+    #[arg(long, default_value_t = 0)]
+    pub synthetic: usize,
+    /// Where a class comes from fewer than three runs, cut its runs into blocks of chunks instead
+    /// of refusing. Figures then flatter.
+    #[arg(long)]
+    pub within_runs: bool,
+    /// Passes over the training images, at most; without it by their number.
     #[arg(long)]
     pub epochs: Option<usize>,
     /// Everything random follows from it.
@@ -360,14 +377,22 @@ pub enum RecipeKind {
 /// `hydra label`.
 #[derive(Debug, Subcommand)]
 pub enum Label {
-    /// Label images, all or none: a CSV or JSON file that names them by image, content, or plot
-    /// type, run and chunk; or a folder with a folder of images for each label.
+    /// Label images, all or none: a CSV or JSON file that names them by image, content, file, or
+    /// plot type, run and chunk; or a folder with a folder of images for each label. Images that
+    /// are at hand and not known yet come in; their paths tell run and chunk.
     Import {
         /// File or folder.
         path: PathBuf,
         /// Of images that the file does not say it of.
         #[arg(long)]
         plot_type: Option<String>,
+        /// The run of images that come in and whose path tells none.
+        #[arg(long, conflicts_with = "own_runs")]
+        run: Option<u32>,
+        /// Make a run of each image that comes in and whose path tells none. Figures flatter where
+        /// plots drawn one after the other come on both sides of a split.
+        #[arg(long)]
+        own_runs: bool,
         /// Why, for the record.
         #[arg(long, default_value = "label import")]
         why: String,

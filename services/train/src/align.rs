@@ -28,6 +28,42 @@ pub const UNIT: f32 = 2.0;
 /// Parts that are left out in turn, so that no Good hides in its own spread.
 const FOLDS: usize = 5;
 
+/// What a network is shown of a plot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// The plot.
+    Pixels,
+    /// How far it is from the plot type's Goods.
+    Deviations,
+    /// Both, side by side.
+    Both,
+}
+
+impl Shown {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Pixels, Self::Deviations, Self::Both];
+
+    /// As in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Deviations => "deviations",
+            Self::Both => "both",
+        }
+    }
+
+    /// Whether the plot type's Goods must be known.
+    pub fn aligns(self) -> bool {
+        self != Self::Pixels
+    }
+
+    /// Planes that a network reads of an image of so many channels.
+    pub fn planes(self, channels: u32) -> usize {
+        channels as usize * if self == Self::Both { 2 } else { 1 }
+    }
+}
+
 /// How one plot type usually looks. Values are channels, rows, columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reference {

@@ -34,6 +34,40 @@ impl Augment {
     /// Leaves images alone.
     pub const NONE: Self = Self { shift: 0.0, gain: 0.0, noise: 0.0, colour: 0.0, mask_text: 0.0 };
 
+    /// The same without the shift, for images that are compared with a reference.
+    pub fn in_place(self) -> Self {
+        Self { shift: 0.0, ..self }
+    }
+
+    /// Shifts planes of values; what comes in from outside is the border again.
+    pub fn shift_planes(&self, planes: &mut [f32], shape: &InputShape, chance: u64) {
+        if self.shift <= 0.0 {
+            return;
+        }
+        let (dx, dy) = self.way(shape, &mut ChaCha8Rng::seed_from_u64(chance ^ 1));
+        if (dx, dy) == (0, 0) {
+            return;
+        }
+        let (width, height) = (shape.width as usize, shape.height as usize);
+        for plane in planes.chunks_exact_mut(width * height) {
+            let before = plane.to_vec();
+            for (y, row) in plane.chunks_exact_mut(width).enumerate() {
+                let from = (y as i32 - dy).clamp(0, height as i32 - 1) as usize * width;
+                for (x, value) in row.iter_mut().enumerate() {
+                    let from_x = (x as i32 - dx).clamp(0, width as i32 - 1) as usize;
+                    *value = before[from + from_x];
+                }
+            }
+        }
+    }
+
+    /// How many pixels to the right and down.
+    fn way(&self, shape: &InputShape, rng: &mut ChaCha8Rng) -> (i32, i32) {
+        let mut of =
+            |size: u32| (self.shift * size as f32 * rng.random_range(-1.0f32..=1.0)).round() as i32;
+        (of(shape.width), of(shape.height))
+    }
+
     /// Varies interleaved 8-bit pixels in place; the same `chance` does the same.
     pub fn apply(&self, pixels: &mut [u8], shape: &InputShape, chance: u64) {
         if *self == Self::NONE || pixels.len() != shape.size_bytes() {
@@ -45,10 +79,7 @@ impl Augment {
             mask_margin(pixels, shape, &background, &mut rng);
         }
         if self.shift > 0.0 {
-            let of = |size: u32, rng: &mut ChaCha8Rng| {
-                (self.shift * size as f32 * rng.random_range(-1.0f32..=1.0)).round() as i32
-            };
-            let (dx, dy) = (of(shape.width, &mut rng), of(shape.height, &mut rng));
+            let (dx, dy) = self.way(shape, &mut rng);
             shift(pixels, shape, dx, dy);
         }
         self.values(pixels, shape.channels as usize, &background, &mut rng);

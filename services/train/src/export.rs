@@ -13,7 +13,7 @@
 //!
 //! Batch normalisation is folded into the convolution before it.
 
-use crate::align::{LIMIT, Reference, UNIT};
+use crate::align::{LIMIT, Reference, Shown, UNIT};
 use crate::graph::{Graph, Node, NodeId, Op, Shape};
 use crate::head::Head;
 use crate::runner::PIXELS;
@@ -37,8 +37,8 @@ pub fn classifier(
     aligned_classifier(graph, weights, head, None, metadata)
 }
 
-/// Writes trunk and head as one classifier that aligns pixels to a plot type's reference before
-/// anything else, where there is one.
+/// Writes trunk and head as one classifier that compares pixels with a plot type's reference
+/// before anything else, where there is one, and shows the network what it was trained on.
 ///
 /// # Errors
 /// Where the weights do not fit the graph, or the head not the trunk.
@@ -46,7 +46,7 @@ pub fn aligned_classifier(
     graph: &Graph,
     weights: &Weights,
     head: &Head,
-    reference: Option<&Reference>,
+    reference: Option<(&Reference, Shown)>,
     metadata: &[(&str, &str)],
 ) -> Result<Vec<u8>, WeightsError> {
     head.check(graph.feature_count())?;
@@ -117,7 +117,7 @@ pub fn trunk(
 struct Writer<'a> {
     graph: &'a Graph,
     weights: &'a Weights,
-    reference: Option<&'a Reference>,
+    reference: Option<(&'a Reference, Shown)>,
     out: GraphProto,
     /// Name of the ONNX value of each node that was written.
     values: HashMap<NodeId, String>,
@@ -180,25 +180,37 @@ impl<'a> Writer<'a> {
         let dims = [Dim::Named("n"), Dim::Fixed(channels), Dim::Fixed(height), Dim::Fixed(width)];
         self.out.input.push(value_info(PIXELS, DataType::Float, &dims));
         self.values.insert(NodeId(0), "input".into());
-        if let Some(reference) = self.reference {
-            return self.aligned(reference);
+        match self.reference {
+            None => self.normalised("input"),
+            Some((reference, Shown::Both)) => {
+                self.normalised("input.pixels");
+                self.aligned(reference, "input.compared");
+                let both = node("Concat", "input", &["input.pixels", "input.compared"], &["input"]);
+                self.push(both.with(attr_int("axis", 1)));
+            }
+            Some((reference, _)) => self.aligned(reference, "input"),
         }
+    }
+
+    /// Pixels to values around zero, as `normalise_into` does.
+    fn normalised(&mut self, to: &str) {
+        let channels = self.graph.input.channels as usize;
         let (mean, std) = (&self.graph.mean, &self.graph.std);
         let scale: Vec<f32> = std.iter().map(|s| 1.0 / (255.0 * s)).collect();
         let shift: Vec<f32> = mean.iter().zip(std).map(|(m, s)| -m / s).collect();
-        self.constant(tensor_f32("input.scale", &[1, channels, 1, 1], &scale));
+        self.constant(tensor_f32("input.factor", &[1, channels, 1, 1], &scale));
         self.constant(tensor_f32("input.shift", &[1, channels, 1, 1], &shift));
-        self.push(node("Mul", "input.mul", &[PIXELS, "input.scale"], &["input.scaled"]));
-        self.push(node("Add", "input.add", &["input.scaled", "input.shift"], &["input"]));
+        self.push(node("Mul", "input.mul", &[PIXELS, "input.factor"], &["input.multiplied"]));
+        self.push(node("Add", "input.add", &["input.multiplied", "input.shift"], &[to]));
     }
 
     /// Pixels to deviations from a reference, as `Reference::apply` does.
-    fn aligned(&mut self, reference: &Reference) {
+    fn aligned(&mut self, reference: &Reference, to: &str) {
         let shape = reference.input;
         let (c, h, w) = (shape.channels as usize, shape.height as usize, shape.width as usize);
         self.constant(tensor_f32("input.scale", &[1], &[1.0 / 255.0]));
         self.constant(tensor_f32("input.mean", &[1, c, h, w], &reference.mean));
-        self.push(node("Mul", "input.mul", &[PIXELS, "input.scale"], &["input.scaled"]));
+        self.push(node("Mul", "input.unit", &[PIXELS, "input.scale"], &["input.scaled"]));
         self.push(node("Sub", "input.sub", &["input.scaled", "input.mean"], &["input.centred"]));
         let mut rest = "input.centred";
         if !reference.components.is_empty() {
@@ -225,7 +237,7 @@ impl<'a> Writer<'a> {
         self.constant(tensor_f32("input.high", &[], &[LIMIT / UNIT]));
         self.push(node("Mul", "input.divide", &[rest, "input.inverse"], &["input.deviations"]));
         let clip = ["input.deviations", "input.low", "input.high"];
-        self.push(node("Clip", "input.clip", &clip, &["input"]));
+        self.push(node("Clip", "input.clip", &clip, &[to]));
     }
 
     fn conv(&mut self, id: NodeId, at: &Node, shape: &[usize], kernel: &[f32], bias: &[f32]) {

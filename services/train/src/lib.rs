@@ -17,9 +17,14 @@ pub mod pixels;
 pub mod quantise;
 pub mod recipe;
 pub mod runner;
+pub mod synthetic;
 pub mod weights;
 
-/// What trains: a graphics card where the program was built for one, else the processor.
+/// What trains: the first graphics card where the program was built for one (feature `cuda`), else
+/// the processor.
 pub fn device() -> burn::tensor::Device {
+    #[cfg(feature = "cuda")]
+    return burn::tensor::Device::cuda(0);
+    #[cfg(not(feature = "cuda"))]
     burn::tensor::Device::flex()
 }

@@ -19,7 +19,7 @@ pub fn normalised(graph: &Graph, pixels: &[u8], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(maps, [count, channels, height, width]), device)
 }
 
-/// One interleaved image to normalised planes.
+/// One interleaved image to as many normalised planes as it has channels.
 pub fn normalise_into(graph: &Graph, image: &[u8], planes: &mut [f32]) {
     let area = graph.input.width as usize * graph.input.height as usize;
     let channels = graph.input.channels as usize;

@@ -8,6 +8,7 @@ use common::{Plots, SHAPE};
 use hydra_model::manifest::Guards;
 use hydra_model::{Runtime, RuntimeConfig};
 use hydra_proto::Label;
+use hydra_train::align::Shown;
 use hydra_train::data::Dataset;
 use hydra_train::fit::{Control, FitSettings};
 use hydra_train::graph::Architecture;
@@ -107,7 +108,7 @@ fn a_trunk_serves_all_plot_types_and_a_later_one_needs_a_head_only() {
 #[test]
 fn without_alignment_the_trunk_is_one_file_for_all() {
     let (a, b) = (Plots::new("A", 150, 1), Plots::new("B", 150, 2));
-    let plain = Recipe { align: false, ..recipe(Kind::Trunk) };
+    let plain = Recipe { shown: Shown::Pixels, ..recipe(Kind::Trunk) };
     let learnt = made(&[&a, &b], &plain, None).unwrap();
     let trunks: Vec<_> = learnt
         .iter()
@@ -118,6 +119,56 @@ fn without_alignment_the_trunk_is_one_file_for_all() {
         })
         .collect();
     assert_eq!(trunks[0], trunks[1]);
+}
+
+#[test]
+fn pixels_beside_deviations_are_served_as_they_were_trained() {
+    let plots = Plots::new("A", 150, 1);
+    let both = Recipe { shown: Shown::Both, ..recipe(Kind::Full) };
+    let learnt = made(&[&plots], &both, None).unwrap().remove(0);
+    let accuracy = learnt.figures.test.accuracy.unwrap().value;
+    assert!(accuracy > 0.85, "{accuracy}");
+    served_as_judged(&learnt, &plots);
+    let network = Network::from_bytes(&learnt.network.to_bytes()).unwrap();
+    assert_eq!(network, *learnt.network);
+}
+
+#[test]
+fn synthetic_bad_images_train_and_judge_nothing() {
+    let mut goods = Plots::new("A", 150, 1);
+    goods.examples.retain(|e| e.label.as_str() == "Good");
+    let none = Recipe { shown: Shown::Both, ..recipe(Kind::Full) };
+    let refused = made(&[&goods], &none, None).unwrap_err();
+    assert!(matches!(refused, LearnError::Labels { .. }), "{refused}");
+    let with = Recipe { synthetic: 90, ..none };
+    let learnt = made(&[&goods], &with, None).unwrap().remove(0);
+    let labels: Vec<&str> = learnt.labels.iter().map(Label::as_str).collect();
+    assert_eq!(labels, ["Good", "Bad"]);
+    let figures = &learnt.figures;
+    assert_eq!(figures.training.synthetic, 90);
+    assert_eq!((figures.validation.synthetic, figures.training.labels["Bad"]), (0, 0));
+    let all = figures.test_scores.iter().chain(&figures.validation_scores);
+    assert!(all.clone().all(|scored| scored.truth == 0), "no synthetic image judges");
+    let real: Vec<_> = goods.examples.iter().map(|e| e.image).collect();
+    assert!(all.clone().all(|scored| real.contains(&scored.image)));
+    assert!(learnt.trained.iter().all(|id| real.contains(id)));
+    assert!(figures.notes.iter().any(|note| note.contains("no image of the test part is Bad")));
+    assert_eq!(figures.temperature, 1.0, "Goods alone say nothing of confidence");
+    // and real faults, which nobody showed it, are found
+    let real = Plots::new("A", 60, 5);
+    let Files::Network(file) = &learnt.files else { panic!("a network of its own") };
+    let mut runner = Runner::open(&runtime(), file, SHAPE).unwrap();
+    let right = right_count(&mut runner, &real);
+    assert!(right >= 48, "{right} of 60");
+}
+
+fn right_count(runner: &mut Runner, plots: &Plots) -> usize {
+    let right = |index: &usize| {
+        let pixels = plots.pixels(*index, SHAPE).unwrap();
+        let said = runner.run(&pixels, &["probabilities"]).unwrap().remove(0).values;
+        (said[1] > 0.5) == (plots.examples[*index].label.as_str() == "Bad")
+    };
+    (0..plots.examples.len()).filter(right).count()
 }
 
 #[test]

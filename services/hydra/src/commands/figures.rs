@@ -29,6 +29,10 @@ pub fn lines(figures: &Figures) -> Vec<String> {
         format!("trained on    {}", counts(&figures.training)),
         format!("validated on  {}", counts(&figures.validation)),
     ];
+    if figures.training.synthetic > 0 {
+        lines.push(format!("synthetic     {} Bad, trained on alone", figures.training.synthetic));
+    }
+    lines.extend(figures.notes.iter().map(|note| format!("note: {note}")));
     lines.extend(judged(&figures.test, &figures.thresholds.rule));
     lines.push(format!(
         "temperature   {:.3}; calibration error {:.3} before (validation), {:.3} after (test)",

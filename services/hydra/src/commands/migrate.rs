@@ -28,6 +28,23 @@ pub async fn migrate(command: Migrate, config: Config) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// The database of a command of the library; one in a file is made and brought to this version's
+/// schema, as `hydra up` does.
+///
+/// # Errors
+/// When the database does not answer or is of another schema.
+pub async fn library(config: &Config) -> anyhow::Result<Database> {
+    let embedded = config.database.url.starts_with("sqlite:");
+    if embedded {
+        make_folder(&config.database.url)?;
+    }
+    let database = Database::connect(&config.database).await?;
+    if embedded {
+        database.migrate().await.context("migrating")?;
+    }
+    Ok(database)
+}
+
 fn statements(role: Role, user: &str, config: &DatabaseConfig) -> anyhow::Result<Vec<String>> {
     let name = config.url.rsplit('/').next().and_then(|rest| rest.split('?').next());
     let statements = grants(config.backend()?, role, user, name.unwrap_or_default());

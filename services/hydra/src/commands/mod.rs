@@ -1,6 +1,7 @@
 //! What the commands do, a file each.
 
 mod blobs;
+mod bring;
 pub mod catalog;
 mod dead;
 mod demo;
@@ -11,6 +12,7 @@ mod labels;
 pub mod migrate;
 mod model;
 mod normal;
+mod place;
 mod publish;
 mod replay;
 pub mod run;

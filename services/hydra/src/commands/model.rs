@@ -4,7 +4,9 @@ use crate::{
     cli::{Model as Command, Release, TrainArgs},
     commands::{
         catalog::by,
-        figures, normal,
+        figures,
+        migrate::library,
+        normal,
         replay::{self, Bench},
         train,
     },
@@ -33,7 +35,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// # Errors
 /// What is wrong with the file or the request; the library and the active models are as before.
 pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode> {
-    let database = Database::connect(&config.database).await?;
+    let database = library(&config).await?;
     match command {
         Command::Import { file, plot_type, labels, thresholds, letterbox } => {
             let plot_type: PlotTypeName = plot_type.parse()?;
@@ -45,13 +47,13 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
                 thresholds: read_thresholds(&thresholds, &labels)?,
                 ..ImportRequest::new(labels, OffsetDateTime::now_utc().format(&Rfc3339)?)
             };
-            let library = Library::new(Blobs::open(&config.blobs).await?);
+            let shelf = Library::new(Blobs::open(&config.blobs).await?);
             let runtime = Runtime::load(&models::runtime_config(&config))?;
             let work = tokio::task::spawn_blocking(move || import_file(&file, &request, &runtime));
             let imported = work.await?.context("not imported")?;
             println!("{}", imported.report);
             let digest =
-                hydra_train::library::add(&library, &database, &imported.bundle, vec![plot_type])
+                hydra_train::library::add(&shelf, &database, &imported.bundle, vec![plot_type])
                     .await?;
             println!("model {digest}");
             println!("released by: hydra model activate {} --why ...", &digest.to_string()[..12]);
@@ -107,6 +109,23 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
             let model = find(&database, &digest).await?.model.digest;
             Library::new(Blobs::open(&config.blobs).await?).sign(&model, &key).await?;
             println!("signed {model}");
+        }
+        Command::Quantise { digest, limit } => {
+            let model = find(&database, &digest).await?.model;
+            let name = only_plot_type(&model.plot_types)?;
+            let trainer = train::trainer(&config, &database).await?;
+            let (made, change) = trainer.in_eight_bits(model.digest, &name, limit).await?;
+            println!("{name}: model {made}");
+            println!(
+                "accuracy {:.4} instead of {:.4}, {:.2} % of {} verdicts as before, {:.1} times \
+                 faster",
+                change.accuracy[1],
+                change.accuracy[0],
+                100.0 * change.same,
+                change.images,
+                change.faster
+            );
+            println!("released by: hydra model activate {} --why ...", &made.to_string()[..12]);
         }
         Command::Rollback { plot_type, why } => {
             let plot_type: PlotTypeName = plot_type.parse()?;
@@ -190,7 +209,7 @@ async fn train(args: TrainArgs, config: &Config, database: &Database) -> anyhow:
         None => None,
     };
     if args.file {
-        let job = train::job(args, parent)?;
+        let job = train::job(args, parent, database).await?;
         let event = TrainingWanted {
             job_id: job.id,
             plot_types: job.plot_types.iter().map(ToString::to_string).collect(),

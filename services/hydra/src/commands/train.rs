@@ -5,15 +5,18 @@ use anyhow::{Context, bail};
 use hydra_blobs::Blobs;
 use hydra_model::Runtime;
 use hydra_proto::{ContentHash, ModelDigest, PlotTypeName, registry::InputShape};
-use hydra_store::Database;
+use hydra_store::{Database, training};
 use hydra_train::{
+    align::Shown,
+    data::class_of,
     fit::{Control, Progress, Report},
     graph::Architecture,
     job::{Job, Made, Trainer},
-    recipe::{Kind, Recipe},
+    recipe::{Kind, Material, Recipe},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -46,7 +49,8 @@ pub async fn train(
     config: &Config,
     database: &Database,
 ) -> anyhow::Result<Vec<Made>> {
-    let job = job(args, parent)?;
+    let job = job(args, parent, database).await?;
+    println!("{}", plan(&job.recipe));
     let trainer = trainer(config, database).await?;
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{msg}")?);
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -70,6 +74,26 @@ pub async fn train(
     Ok(made?)
 }
 
+/// What is going to be trained.
+fn plan(recipe: &Recipe) -> String {
+    let InputShape { width, height, channels, .. } = recipe.input;
+    let kind = match recipe.kind {
+        Kind::Transfer => return "a head on the parent's trunk".to_owned(),
+        Kind::Full => "a network",
+        Kind::Trunk => "a trunk with heads",
+    };
+    let synthetic = match recipe.synthetic {
+        0 => String::new(),
+        count => format!(", {count} synthetic Bad images a plot type"),
+    };
+    format!(
+        "{kind} ({}) for {width}x{height}x{channels}, shown {}, at most {} epochs{synthetic}",
+        recipe.architecture.name(),
+        recipe.shown.name(),
+        recipe.fit.epochs
+    )
+}
+
 fn line(progress: &Progress) -> String {
     let left = Duration::from_secs(progress.left_s.min(1e9) as u64);
     let validation =
@@ -87,23 +111,32 @@ fn line(progress: &Progress) -> String {
     )
 }
 
-/// The job that the command line asks for. Its id follows from what is asked, so that the same
-/// command goes on where it was left.
+/// The job that the command line asks for, with settings that suit the labels that there are. Its
+/// id follows from what is asked, so that the same command goes on where it was left.
 ///
 /// # Errors
-/// What is wrong with a setting.
-pub fn job(args: TrainArgs, parent: Option<ModelDigest>) -> anyhow::Result<Job> {
+/// What is wrong with a setting; unknown plot types.
+pub async fn job(
+    args: TrainArgs,
+    parent: Option<ModelDigest>,
+    database: &Database,
+) -> anyhow::Result<Job> {
+    let plot_types: Vec<PlotTypeName> =
+        args.plot_type.iter().map(|name| name.trim().parse()).collect::<Result<_, _>>()?;
     let mut recipe = match &args.settings {
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("reading {}", path.display()))?;
             serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?
         }
-        None => Recipe::new(match args.recipe {
-            crate::cli::RecipeKind::Transfer => Kind::Transfer,
-            crate::cli::RecipeKind::Full => Kind::Full,
-            crate::cli::RecipeKind::Trunk => Kind::Trunk,
-        }),
+        None => {
+            let kind = match args.recipe {
+                crate::cli::RecipeKind::Transfer => Kind::Transfer,
+                crate::cli::RecipeKind::Full => Kind::Full,
+                crate::cli::RecipeKind::Trunk => Kind::Trunk,
+            };
+            Recipe::suited(kind, &material(database, &plot_types).await?, args.synthetic)
+        }
     };
     recipe.parent = parent.or(recipe.parent);
     if let Some(name) = &args.architecture {
@@ -117,19 +150,44 @@ pub fn job(args: TrainArgs, parent: Option<ModelDigest>) -> anyhow::Result<Job> 
         let (width, height) = (width.parse()?, height.parse()?);
         recipe.input = InputShape { width, height, channels, letterbox: false };
     }
-    recipe.align |= args.align;
+    if let Some(name) = &args.shown {
+        let found = Shown::ALL.into_iter().find(|shown| shown.name() == name);
+        let known = Shown::ALL.map(Shown::name).join(", ");
+        recipe.shown = found.with_context(|| format!("{name:?} is none of {known}"))?;
+    }
+    if args.synthetic > 0 {
+        recipe.synthetic = args.synthetic;
+    }
+    recipe.split.within_runs |= args.within_runs;
     if let Some(epochs) = args.epochs {
         recipe.fit.epochs = epochs;
     }
     if let Some(seed) = args.seed {
         (recipe.fit.seed, recipe.split.seed) = (seed, seed);
     }
-    let plot_types: Vec<PlotTypeName> =
-        args.plot_type.iter().map(|name| name.trim().parse()).collect::<Result<_, _>>()?;
     if recipe.kind == Kind::Transfer && recipe.parent.is_none() {
         bail!("a transfer takes the trunk of a model that was trained here: --parent DIGEST");
     }
     let asked = format!("{plot_types:?} {}", serde_json::to_string(&recipe)?);
     let id = ContentHash::of(asked.as_bytes()).to_string();
     Ok(Job { id, plot_types, recipe, candidate: args.candidate, by: by(args.why) })
+}
+
+/// What labels there are.
+async fn material(database: &Database, plot_types: &[PlotTypeName]) -> anyhow::Result<Material> {
+    let mut canvases: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+    let (mut labels, mut goods) = (0, usize::MAX);
+    for name in plot_types {
+        let mut of_type = 0;
+        for row in training::labelled(database, name.clone()).await? {
+            let Some(class) = class_of(&row.label) else { continue };
+            labels += 1;
+            of_type += usize::from(class.counts_as_good());
+            *canvases.entry(row.canvas).or_default() += 1;
+        }
+        goods = goods.min(of_type);
+    }
+    let most = canvases.into_iter().max_by_key(|(_, count)| *count);
+    let (canvas, _) = most.context("there are no labels: `hydra label import` brings them in")?;
+    Ok(Material { canvas, labels, goods })
 }

@@ -32,6 +32,8 @@ pub struct LabelledImage {
     pub conditions: String,
     /// The original is still in the blob store.
     pub stored: bool,
+    /// Width and height of the original.
+    pub canvas: (u32, u32),
 }
 
 /// Every labelled image of a plot type, oldest first.
@@ -92,6 +94,7 @@ fn labelled_image(
         label,
         conditions: conditions.cloned().unwrap_or_default(),
         stored: row.stored,
+        canvas: (u32::try_from(row.width).unwrap_or(0), u32::try_from(row.height).unwrap_or(0)),
     })
 }
 

@@ -2,7 +2,7 @@
 
 mod set;
 
-pub use set::{LabelError, LabelSet, Labelled, class_of, prepare};
+pub use set::{LabelError, LabelSet, Labelled, class_of, prepare, prepare_with};
 
 use hydra_proto::registry::InputShape;
 use hydra_proto::{ContentHash, ImageId, Label, PlotTypeName};

@@ -108,6 +108,17 @@ pub fn class_of(label: &Label) -> Option<Label> {
 /// # Errors
 /// See [`LabelError`].
 pub fn prepare(examples: &[Example]) -> Result<(LabelSet, Vec<Labelled>), LabelError> {
+    prepare_with(examples, None)
+}
+
+/// The same where images of the class `drawn` are made, too: it may have one image or none.
+///
+/// # Errors
+/// See [`LabelError`].
+pub fn prepare_with(
+    examples: &[Example],
+    drawn: Option<&Label>,
+) -> Result<(LabelSet, Vec<Labelled>), LabelError> {
     let mut kept: Vec<(usize, Label)> = Vec::new();
     let mut known: HashMap<(ContentHash, &PlotTypeName), usize> = HashMap::new();
     let mut contradictions = Vec::new();
@@ -141,7 +152,7 @@ pub fn prepare(examples: &[Example]) -> Result<(LabelSet, Vec<Labelled>), LabelE
             second: examples[*second].label.clone(),
         });
     }
-    let set = checked(examples, &kept)?;
+    let set = checked(examples, &kept, drawn)?;
     let labelled = kept
         .into_iter()
         .map(|(example, class)| Labelled {
@@ -153,20 +164,26 @@ pub fn prepare(examples: &[Example]) -> Result<(LabelSet, Vec<Labelled>), LabelE
     Ok((set, labelled))
 }
 
-fn checked(examples: &[Example], kept: &[(usize, Label)]) -> Result<LabelSet, LabelError> {
+fn checked(
+    examples: &[Example],
+    kept: &[(usize, Label)],
+    drawn: Option<&Label>,
+) -> Result<LabelSet, LabelError> {
     let mut counts: BTreeMap<&Label, (usize, ImageId)> = BTreeMap::new();
     for (index, class) in kept {
         counts.entry(class).or_insert((0, examples[*index].image)).0 += 1;
     }
-    if let Some((label, (_, image))) = counts.iter().find(|(_, (count, _))| *count == 1) {
+    let alone =
+        |(label, (count, _)): &(&&Label, &(usize, ImageId))| *count == 1 && Some(**label) != drawn;
+    if let Some((label, (_, image))) = counts.iter().find(alone) {
         return Err(LabelError::OneImage { label: (*label).clone(), image: *image });
     }
     match counts.first_key_value() {
         None => Err(LabelError::Empty),
-        Some((label, (count, _))) if counts.len() == 1 => {
+        Some((label, (count, _))) if counts.len() == 1 && drawn.is_none_or(|d| d == *label) => {
             Err(LabelError::OneClass { label: (*label).clone(), count: *count })
         }
-        Some(_) => Ok(LabelSet::new(counts.keys().map(|label| (*label).clone()))),
+        Some(_) => Ok(LabelSet::new(counts.keys().copied().chain(drawn).cloned())),
     }
 }
 

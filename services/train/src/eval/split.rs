@@ -31,11 +31,15 @@ pub struct SplitSettings {
     pub test: f64,
     /// Which of the equally good splits.
     pub seed: u64,
+    /// Where a class comes from too few runs, cut its runs into blocks of consecutive chunks
+    /// instead of refusing. The figures then flatter, and say so.
+    #[serde(default)]
+    pub within_runs: bool,
 }
 
 impl Default for SplitSettings {
     fn default() -> Self {
-        Self { validation: 0.2, test: 0.2, seed: 1 }
+        Self { validation: 0.2, test: 0.2, seed: 1, within_runs: false }
     }
 }
 
@@ -54,7 +58,8 @@ pub enum SplitError {
     /// A class whose images all come from too few runs.
     #[error(
         "all {images} images labelled {label} come from {runs} run(s) ({first_run} ...), \
-        {wanted} are needed: chunks of one run are too alike to train on some and test on others"
+        {wanted} are needed: chunks of one run are too alike to train on some and test on others \
+        (a split within runs can be asked for; its figures flatter)"
     )]
     TooFewRuns {
         /// The class.
@@ -92,17 +97,30 @@ pub enum SplitError {
     },
 }
 
-/// Images that stay together: a run, or runs that share an image.
+/// Images that stay together: a run, runs that share an image, or a block of a run's chunks.
 struct Group {
     run: u32,
     members: Vec<usize>,
     counts: Vec<usize>,
-    fixed: Option<Part>,
+    /// Holds images of the frozen test set: stays there.
+    test: bool,
+    /// Holds images that a model was fitted to or chosen by: never tested on.
+    trained: bool,
+}
+
+impl Group {
+    fn may_be(&self, part: Part) -> bool {
+        match part {
+            Part::Test => !self.trained,
+            Part::Train | Part::Validation => !self.test,
+        }
+    }
 }
 
 /// The part of each labelled image. Runs stay whole, runs that share the same bytes too; every
 /// class comes into every part, in about the wanted shares; what is frozen stays; synthetic
-/// images only train.
+/// images only train. The class `drawn`, of which images are made for training, may be absent from
+/// any part.
 ///
 /// # Errors
 /// See [`SplitError`].
@@ -112,10 +130,19 @@ pub fn split(
     labels: &LabelSet,
     fixed: &Fixed,
     settings: &SplitSettings,
+    drawn: Option<usize>,
 ) -> Result<Vec<Part>, SplitError> {
     let shares = shares(settings)?;
-    let mut groups = groups(examples, labelled, labels.labels().len(), fixed)?;
-    check_runs(&groups, labels, &shares)?;
+    let classes = labels.labels().len();
+    let mut cut = HashMap::new();
+    if settings.within_runs {
+        let whole = groups(examples, labelled, classes, &Fixed::default(), &cut)?;
+        if check_runs(&whole, labels, &shares, drawn).is_err() {
+            cut = blocks(examples, labelled, &whole, wanted(&shares));
+        }
+    }
+    let mut groups = groups(examples, labelled, classes, fixed, &cut)?;
+    check_runs(&groups, labels, &shares, drawn)?;
     groups.shuffle(&mut ChaCha8Rng::seed_from_u64(settings.seed));
     let assigned = assign(&groups, labels.labels().len(), &shares);
     let mut parts = vec![Part::Train; labelled.len()];
@@ -125,7 +152,7 @@ pub fn split(
             parts[*member] = if synthetic { Part::Train } else { *part };
         }
     }
-    check_parts(&parts, labelled, labels, &shares)?;
+    check_parts(&parts, labelled, labels, &shares, drawn)?;
     Ok(parts)
 }
 
@@ -139,38 +166,94 @@ fn shares(settings: &SplitSettings) -> Result<[f64; 3], SplitError> {
     }
 }
 
+/// The classes whose images come from fewer runs than there are parts: their figures flatter
+/// after a split within runs.
+pub fn classes_of_few_runs(
+    examples: &[Example],
+    labelled: &[Labelled],
+    labels: &LabelSet,
+    settings: &SplitSettings,
+) -> Vec<Label> {
+    let Ok(shares) = shares(settings) else { return Vec::new() };
+    let all = groups(examples, labelled, labels.labels().len(), &Fixed::default(), &HashMap::new());
+    let of = |class: usize, groups: &[Group]| groups.iter().filter(|g| g.counts[class] > 0).count();
+    let Ok(groups) = all else { return Vec::new() };
+    let few = |(class, _): &(usize, &Label)| of(*class, &groups) < wanted(&shares);
+    labels.labels().iter().enumerate().filter(few).map(|(_, label)| label.clone()).collect()
+}
+
+/// Groups by run, and within a run by the block that `blocks` names for an image.
 fn groups(
     examples: &[Example],
     labelled: &[Labelled],
     classes: usize,
     fixed: &Fixed,
+    blocks: &HashMap<usize, usize>,
 ) -> Result<Vec<Group>, SplitError> {
     let roots = joined_runs(examples, labelled);
-    let mut groups: BTreeMap<u32, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(u32, usize, bool), Group> = BTreeMap::new();
     for (index, one) in labelled.iter().enumerate() {
         let example = &examples[one.example];
         let run = roots[&example.run];
-        let empty = || Group { run, members: vec![], counts: vec![0; classes], fixed: None };
-        let group = groups.entry(run).or_insert_with(empty);
+        let test = fixed.test.contains(&example.image);
+        let trained = fixed.trained.contains(&example.image);
+        // what an earlier split within a run put on two sides stays there
+        let key = match blocks.get(&index) {
+            Some(block) => (run, 1 + block, test),
+            None => (run, 0, false),
+        };
+        let group = groups.entry(key).or_insert_with(|| Group {
+            run,
+            members: vec![],
+            counts: vec![0; classes],
+            test: false,
+            trained: false,
+        });
         group.members.push(index);
         // synthetic images are in no part but training, so they do not help a class to be split
         group.counts[one.class] += usize::from(!example.synthetic);
-        let part =
-            match (fixed.test.contains(&example.image), fixed.trained.contains(&example.image)) {
-                (true, true) => return Err(SplitError::Crossed { run: example.run }),
-                (true, false) => Some(Part::Test),
-                (false, true) => Some(Part::Train),
-                (false, false) => None,
-            };
-        match (group.fixed, part) {
-            (Some(before), Some(now)) if before != now => {
-                return Err(SplitError::Crossed { run: example.run });
-            }
-            (None, Some(_)) => group.fixed = part,
-            _ => {}
+        group.test |= test;
+        group.trained |= trained;
+        if group.test && group.trained {
+            return Err(SplitError::Crossed { run: example.run });
         }
     }
     Ok(groups.into_values().collect())
+}
+
+/// Cuts the runs of classes that have fewer runs than `parts` into as many blocks of consecutive
+/// chunks, so that each block holds about as many of the class. The block of each image that has
+/// one, by its index in `labelled`.
+fn blocks(
+    examples: &[Example],
+    labelled: &[Labelled],
+    groups: &[Group],
+    parts: usize,
+) -> HashMap<usize, usize> {
+    let classes = groups.first().map_or(0, |g| g.counts.len());
+    let few = |class: &usize| {
+        let with = groups.iter().filter(|g| g.counts[*class] > 0).count();
+        with > 0 && with < parts
+    };
+    let few: Vec<usize> = (0..classes).filter(few).collect();
+    let mut blocks = HashMap::new();
+    for group in groups {
+        let rarest = few.iter().filter(|c| group.counts[**c] > 0).min_by_key(|c| group.counts[**c]);
+        let Some(class) = rarest else { continue };
+        let time = |index: &usize| {
+            let example = &examples[labelled[*index].example];
+            (example.run, example.chunk, example.image)
+        };
+        let mut members = group.members.clone();
+        members.sort_by_key(time);
+        let (count, mut seen) = (group.counts[*class], 0);
+        for index in members {
+            blocks.insert(index, (seen * parts / count.max(1)).min(parts - 1));
+            let one = &labelled[index];
+            seen += usize::from(one.class == *class && !examples[one.example].synthetic);
+        }
+    }
+    blocks
 }
 
 /// For each run the smallest run that it is tied to by images of the same bytes.
@@ -193,9 +276,19 @@ fn joined_runs(examples: &[Example], labelled: &[Labelled]) -> HashMap<u32, u32>
     parent.keys().map(|run| (*run, root(&parent, *run))).collect()
 }
 
-fn check_runs(groups: &[Group], labels: &LabelSet, shares: &[f64; 3]) -> Result<(), SplitError> {
-    let wanted = shares.iter().filter(|share| **share > 0.0).count();
-    for (class, label) in labels.labels().iter().enumerate() {
+/// How many parts there are.
+fn wanted(shares: &[f64; 3]) -> usize {
+    shares.iter().filter(|share| **share > 0.0).count()
+}
+
+fn check_runs(
+    groups: &[Group],
+    labels: &LabelSet,
+    shares: &[f64; 3],
+    drawn: Option<usize>,
+) -> Result<(), SplitError> {
+    let wanted = wanted(shares);
+    for (class, label) in labels.labels().iter().enumerate().filter(|(c, _)| Some(*c) != drawn) {
         let with: Vec<&Group> = groups.iter().filter(|g| g.counts[class] > 0).collect();
         if with.len() < wanted {
             return Err(SplitError::TooFewRuns {
@@ -221,11 +314,8 @@ fn assign(groups: &[Group], classes: usize, shares: &[f64; 3]) -> Vec<Part> {
         (0..classes).for_each(|class| now[class][part] += groups[group].counts[class] as f64);
         Some(part)
     };
-    let place = |part: Part| PARTS.iter().position(|p| *p == part);
-    for (index, group) in groups.iter().enumerate() {
-        if let Some(part) = group.fixed.and_then(place) {
-            assigned[index] = take(index, part, &mut now);
-        }
+    for (index, _) in groups.iter().enumerate().filter(|(_, group)| group.test) {
+        assigned[index] = take(index, 2, &mut now);
     }
     let mut order: Vec<usize> = (0..classes).collect();
     order.sort_by_key(|class| totals[*class]);
@@ -242,7 +332,7 @@ fn assign(groups: &[Group], classes: usize, shares: &[f64; 3]) -> Vec<Part> {
                 (empty, (wanted - now[class][part]) / wanted.max(1e-9))
             };
             let best = (0..3)
-                .filter(|part| shares[*part] > 0.0)
+                .filter(|part| shares[*part] > 0.0 && groups[group].may_be(PARTS[*part]))
                 .max_by(|a, b| {
                     let (a, b) = (missing(*a), missing(*b));
                     a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
@@ -259,8 +349,9 @@ fn check_parts(
     labelled: &[Labelled],
     labels: &LabelSet,
     shares: &[f64; 3],
+    drawn: Option<usize>,
 ) -> Result<(), SplitError> {
-    for (class, label) in labels.labels().iter().enumerate() {
+    for (class, label) in labels.labels().iter().enumerate().filter(|(c, _)| Some(*c) != drawn) {
         for (part, share) in PARTS.into_iter().zip(shares) {
             let any = parts.iter().zip(labelled).any(|(p, l)| *p == part && l.class == class);
             if *share > 0.0 && !any {
@@ -311,7 +402,7 @@ mod tests {
     ) -> Result<(Vec<Labelled>, Vec<Part>), SplitError> {
         let (labels, labelled) = prepare(examples).unwrap();
         let settings = SplitSettings { seed, ..Default::default() };
-        let parts = split(examples, &labelled, &labels, fixed, &settings)?;
+        let parts = split(examples, &labelled, &labels, fixed, &settings, None)?;
         Ok((labelled, parts))
     }
 
@@ -372,13 +463,71 @@ mod tests {
             for (one, part) in labelled.iter().zip(&parts) {
                 match examples[one.example].run {
                     5 => assert_eq!(*part, Part::Test),
-                    8 => assert_eq!(*part, Part::Train),
+                    8 => assert_ne!(*part, Part::Test),
                     _ => {}
                 }
             }
         }
         let crossed = Fixed { test: of_run(5), trained: of_run(5) };
         assert_eq!(run(&examples, &crossed, 1).unwrap_err(), SplitError::Crossed { run: 5 });
+    }
+
+    #[test]
+    fn what_was_split_once_can_be_split_again() {
+        let examples = hall();
+        let (labelled, parts) = run(&examples, &Fixed::default(), 1).unwrap();
+        let of = |wanted: fn(&Part) -> bool| -> HashSet<ImageId> {
+            let kept = labelled.iter().zip(&parts).filter(|(_, part)| wanted(part));
+            kept.map(|(one, _)| examples[one.example].image).collect()
+        };
+        let test = of(|part| *part == Part::Test);
+        let fixed = Fixed { trained: of(|part| *part != Part::Test), test: test.clone() };
+        for seed in 1..4 {
+            let (labelled, parts) = run(&examples, &fixed, seed).unwrap();
+            let now = labelled.iter().zip(&parts).filter(|(_, part)| **part == Part::Test);
+            let now: HashSet<ImageId> = now.map(|(one, _)| examples[one.example].image).collect();
+            assert_eq!(now, test, "the test set is frozen");
+            assert!(parts.contains(&Part::Validation) && parts.contains(&Part::Train));
+        }
+    }
+
+    #[test]
+    fn within_runs_a_class_of_one_run_is_cut_into_blocks_of_chunks() {
+        let mut examples: Vec<Example> = (0..40).map(|i| example(i, i, "Good")).collect();
+        for chunk in 0..30 {
+            let label = if chunk < 12 { "Good" } else { "Bad" };
+            let mut one = example(1000 + chunk, 7, label);
+            one.chunk = Some(chunk);
+            one.image = ImageId::of(&one.plot_type, 7, one.chunk, &one.content);
+            examples.push(one);
+        }
+        assert!(matches!(
+            run(&examples, &Fixed::default(), 1),
+            Err(SplitError::TooFewRuns { runs: 1, .. })
+        ));
+        let (labels, labelled) = prepare(&examples).unwrap();
+        let settings = SplitSettings { within_runs: true, ..Default::default() };
+        let split =
+            |fixed: &Fixed| split(&examples, &labelled, &labels, fixed, &settings, None).unwrap();
+        let parts = split(&Fixed::default());
+        let of_chunks: Vec<Part> = labelled
+            .iter()
+            .zip(&parts)
+            .filter(|(one, _)| examples[one.example].run == 7)
+            .map(|(_, part)| *part)
+            .collect();
+        let changes = of_chunks.windows(2).filter(|two| two[0] != two[1]).count();
+        assert_eq!(changes, 2, "three blocks, each in one piece: {of_chunks:?}");
+        let few = classes_of_few_runs(&examples, &labelled, &labels, &settings);
+        assert_eq!(few.iter().map(Label::as_str).collect::<Vec<_>>(), ["Bad"]);
+        let ids = |wanted: fn(&Part) -> bool| -> HashSet<ImageId> {
+            let kept = labelled.iter().zip(&parts).filter(|(_, part)| wanted(part));
+            kept.map(|(one, _)| examples[one.example].image).collect()
+        };
+        let fixed = Fixed { test: ids(|p| *p == Part::Test), trained: ids(|p| *p != Part::Test) };
+        let again = split(&fixed);
+        let test = |parts: &[Part]| parts.iter().map(|p| *p == Part::Test).collect::<Vec<_>>();
+        assert_eq!(test(&again), test(&parts), "the test set is frozen here, too");
     }
 
     #[test]
@@ -398,8 +547,8 @@ mod tests {
     fn shares_that_leave_nothing_to_train_are_refused() {
         let examples = hall();
         let (labels, labelled) = prepare(&examples).unwrap();
-        let settings = SplitSettings { validation: 0.5, test: 0.5, seed: 1 };
-        let refused = split(&examples, &labelled, &labels, &Fixed::default(), &settings);
+        let settings = SplitSettings { validation: 0.5, test: 0.5, ..Default::default() };
+        let refused = split(&examples, &labelled, &labels, &Fixed::default(), &settings, None);
         assert!(matches!(refused, Err(SplitError::Shares { .. })));
     }
 }

@@ -26,7 +26,7 @@ pub struct FitItem {
 
 /// The network's input values of images. Asked from several threads.
 pub trait Images: Sync {
-    /// Writes the input of an image, channels, rows, columns, into `out`; varied by `chance`
+    /// Writes the input of an image, planes, rows, columns, into `out`; varied by `chance`
     /// where that is given, in the same way for the same number.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ pub(super) struct Batch {
 const OUT_OF_REACH: f32 = -1e4;
 
 /// A number that follows from several others, evenly spread.
-pub(super) fn mixed(numbers: &[u64]) -> u64 {
+pub(crate) fn mixed(numbers: &[u64]) -> u64 {
     // SplitMix64 (Steele et al., OOPSLA 2014)
     numbers.iter().fold(0x9E37_79B9_7F4A_7C15u64, |sum, n| {
         let mut z = (sum ^ n).wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -105,8 +105,8 @@ pub(super) fn load(
     frame: &Frame<'_>,
     chance: Option<u64>,
 ) -> Result<Batch, TrainError> {
-    let InputShape { width, height, channels, .. } = *frame.input;
-    let size = (width * height * channels) as usize;
+    let (width, height) = (frame.input.width as usize, frame.input.height as usize);
+    let size = frame.planes * height * width;
     let mut values = vec![0.0f32; size * which.len()];
     values.par_chunks_exact_mut(size).zip(which).try_for_each(|(out, index)| {
         let chance = chance.map(|c| (mixed(&[c, *index as u64]), &frame.settings.augment));
@@ -123,7 +123,7 @@ pub(super) fn load(
         targets[range.clone()].fill(weights[*index] * smoothing / count as f32);
         targets[range.start + class] += weights[*index] * (1.0 - smoothing);
     }
-    let dims = [which.len(), channels as usize, height as usize, width as usize];
+    let dims = [which.len(), frame.planes, height, width];
     let matrix = |data| TensorData::new(data, [which.len(), outputs]);
     Ok(Batch {
         input: Tensor::from_data(TensorData::new(values, dims), frame.device),
@@ -139,6 +139,7 @@ pub(super) fn load(
 /// What all batches of a training have in common.
 pub(super) struct Frame<'a> {
     pub input: &'a InputShape,
+    pub planes: usize,
     pub outputs: usize,
     pub settings: &'a FitSettings,
     pub device: &'a Device,

@@ -10,6 +10,7 @@ mod progress;
 mod schedule;
 mod trainer;
 
+pub(crate) use batch::mixed;
 pub use batch::{FitItem, Images};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use optimiser::Optimiser;
@@ -46,6 +47,8 @@ pub struct FitSettings {
     pub auxiliary: f64,
     /// Ends after so many epochs without a better validation loss.
     pub patience: usize,
+    /// Whether validation says when to stop and which epoch was best; else it is the last.
+    pub early_stopping: bool,
     /// How training images are varied.
     pub augment: Augment,
     /// Everything random follows from this.
@@ -65,6 +68,7 @@ impl Default for FitSettings {
             class_balance: 1.0,
             auxiliary: 0.4,
             patience: 6,
+            early_stopping: true,
             augment: Augment::default(),
             seed: 1,
         }

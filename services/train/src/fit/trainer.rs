@@ -118,8 +118,13 @@ struct Run<'a> {
 impl Run<'_> {
     /// Hash over all that decides the result.
     fn identity(&self, start: &Weights) -> String {
-        let mut text =
-            format!("{:?} {:?} {}", self.settings, self.graph.input, self.control.images);
+        let mut text = format!(
+            "{:?} {:?} {} {}",
+            self.settings,
+            self.graph.input,
+            self.graph.planes(),
+            self.control.images
+        );
         for (name, array) in start.iter() {
             let sum: f64 = array.data.iter().map(|v| f64::from(*v)).sum();
             text.push_str(&format!(" {name}{:?}{sum:e}", array.shape));
@@ -159,7 +164,8 @@ impl Run<'_> {
             let training_loss = self.epoch()?;
             let figures = self.validated(training_loss)?;
             let best = self.state.best_epoch.map(|at| self.state.epochs[at].validation_loss);
-            if best.is_none_or(|best| figures.validation_loss < best) {
+            let better = best.is_none_or(|best| figures.validation_loss < best);
+            if better || !self.settings.early_stopping {
                 self.state.best_epoch = Some(self.state.epochs.len());
                 self.best = Some(self.net.weights());
             }
@@ -181,7 +187,9 @@ impl Run<'_> {
     fn exhausted(&self) -> bool {
         let best = self.state.best_epoch.unwrap_or(0);
         let since = self.state.epochs.len().saturating_sub(best + 1);
-        !self.state.epochs.is_empty() && since >= self.settings.patience.max(1)
+        self.settings.early_stopping
+            && !self.state.epochs.is_empty()
+            && since >= self.settings.patience.max(1)
     }
 
     /// One pass over the training images; gives the mean loss.
@@ -291,7 +299,7 @@ impl Run<'_> {
 
     fn frame<'d>(&'d self, device: &'d Device) -> Frame<'d> {
         let (settings, outputs) = (self.settings, self.graph.outputs());
-        Frame { input: &self.graph.input, outputs, settings, device }
+        Frame { input: &self.graph.input, planes: self.graph.planes(), outputs, settings, device }
     }
 
     fn report(&self, epoch: usize, batches: &[Vec<usize>]) {

@@ -181,6 +181,26 @@ impl Graph {
         list
     }
 
+    /// How many planes the first layer reads: the image's channels, or twice as many.
+    pub fn planes(&self) -> usize {
+        match self.nodes[0].shape {
+            Shape::Maps(c, ..) => c,
+            Shape::Flat(_) => self.input.channels as usize,
+        }
+    }
+
+    /// The same network with a first layer that reads `planes` planes.
+    pub fn reading(mut self, planes: usize) -> Self {
+        let (height, width) = (self.input.height as usize, self.input.width as usize);
+        self.nodes[0].shape = Shape::Maps(planes, height, width);
+        for node in self.nodes.iter_mut().filter(|node| node.inputs == [NodeId(0)]) {
+            if let Op::Conv { input, .. } = &mut node.op {
+                *input = planes;
+            }
+        }
+        self
+    }
+
     /// The nodes that `wanted` depend on, in order. Leaves out the auxiliary head in serving.
     pub fn needed(&self, wanted: &[NodeId]) -> Vec<NodeId> {
         let mut used = vec![false; self.nodes.len()];

@@ -1,11 +1,13 @@
 //! A training job: labels of the database and originals of the blob store -> models in the
 //! library, each with its evaluation. Nothing goes live by itself.
 
+mod eight;
 mod normal;
 mod stage;
 mod stored;
 mod surroundings;
 
+pub use eight::Change;
 pub use normal::{ARCHITECTURE, Normal, NormalFigures, NormalRecipe, request as normal_request};
 pub use stage::Train;
 pub use stored::{Stored, StoredError};
@@ -14,6 +16,7 @@ pub use surroundings::Surroundings;
 use crate::eval::split::Fixed;
 use crate::fit::Control;
 use crate::library::{self, AddError};
+use crate::quantise::QuantiseError;
 use crate::recipe::{
     LearnError, Learnt, Network, Parent, ParentError, PlotSet, Recipe, bundle_of, learn,
 };
@@ -90,6 +93,23 @@ pub enum JobError {
     /// What was made cannot be sealed.
     #[error("the new model is refused")]
     Import(#[from] ImportError),
+    /// It cannot be written in 8 bits.
+    #[error("it stays in float32")]
+    Quantise(#[from] QuantiseError),
+    /// Its network serves others, too.
+    #[error("model {0} shares its trunk with others: only a network of its own becomes 8 bits")]
+    Shared(ModelDigest),
+    /// 8 bits cost too much.
+    #[error(
+        "8 bits cost too much accuracy: {:.4} instead of {:.4} of {} images, at most {limit} less is \
+        allowed", change.accuracy[1], change.accuracy[0], change.images
+    )]
+    Costs {
+        /// What was measured.
+        change: Change,
+        /// What was allowed.
+        limit: f64,
+    },
     /// The work panicked.
     #[error("training broke off")]
     Broken(#[from] tokio::task::JoinError),

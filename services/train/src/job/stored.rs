@@ -188,6 +188,7 @@ mod tests {
             label: "Good".parse().unwrap(),
             conditions: r#"{"beam_nA": 40.1, "target": "LH2"}"#.into(),
             stored,
+            canvas: (8, 8),
         }
     }
 

@@ -37,6 +37,9 @@ pub struct Thresholds {
 /// All that is said of a model: the `evaluation` of its manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
+    /// What limits the figures.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What was trained on.
     pub training: Counts,
     /// What stopped training and chose temperature and thresholds.
@@ -73,7 +76,8 @@ pub fn judge(
 ) -> Figures {
     let labels = set.labels.labels();
     let raw = scored(set, &set.split.validation, validation);
-    let temperature = fit_temperature(&raw);
+    // on some of the classes alone a network looks better than it is
+    let temperature = if set.validates_all() { fit_temperature(&raw) } else { 1.0 };
     let scale = |mut all: Vec<Scored>| {
         for one in &mut all {
             one.probabilities = tempered(&one.probabilities, temperature);
@@ -96,7 +100,8 @@ pub fn judge(
         labels.iter().zip(values).map(|(l, t)| (l.to_string(), *t)).collect::<BTreeMap<_, _>>()
     };
     Figures {
-        training: counts(set, &set.split.train),
+        notes: set.notes.clone(),
+        training: Counts { synthetic: set.synthetic.count(), ..counts(set, &set.split.train) },
         validation: counts(set, &set.split.validation),
         test: evaluate(&test_scores, labels, &chosen, seed),
         test_best_f1: evaluate(&test_scores, labels, &f1, seed),

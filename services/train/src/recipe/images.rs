@@ -1,12 +1,13 @@
 //! The images of a training: labels made ready, split, and turned into what a network reads.
 
 use super::{LearnError, Recipe};
-use crate::align::Reference;
+use crate::align::{Reference, Shown};
 use crate::augment::Augment;
-use crate::data::{Dataset, LabelSet, Labelled, PixelError, prepare};
-use crate::eval::split::{Fixed, Part, split};
-use crate::fit::Images;
+use crate::data::{Dataset, LabelSet, Labelled, PixelError, prepare_with};
+use crate::eval::split::{Fixed, Part, classes_of_few_runs, split};
+use crate::fit::{Images, mixed};
 use crate::graph::Graph;
+use crate::synthetic::Panels;
 use hydra_proto::{Label, PlotTypeName};
 use rayon::prelude::*;
 
@@ -45,8 +46,31 @@ pub struct Prepared<'a> {
     pub labelled: Vec<Labelled>,
     /// Their parts.
     pub split: Split,
-    /// What it usually looks like, where the recipe aligns.
+    /// What it usually looks like, where the recipe compares.
     pub reference: Option<Reference>,
+    /// Bad images that are drawn for training, where the recipe asks for them.
+    pub synthetic: Synthetic,
+    /// What limits the figures.
+    pub notes: Vec<String>,
+}
+
+/// Faults drawn onto training Goods.
+#[derive(Default)]
+pub struct Synthetic {
+    panels: Option<Panels>,
+    /// The Good example that each is drawn onto, and its chance.
+    drawn: Vec<(usize, u64)>,
+    /// The class that they are of.
+    pub class: usize,
+    /// How much each counts.
+    pub weight: f32,
+}
+
+impl Synthetic {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.drawn.len()
+    }
 }
 
 impl<'a> Prepared<'a> {
@@ -57,11 +81,16 @@ impl<'a> Prepared<'a> {
     pub fn new(set: &PlotSet<'a>, recipe: &Recipe) -> Result<Self, LearnError> {
         let plot_types = || set.name.to_string();
         let examples = set.data.examples();
-        let (labels, labelled) = prepare(examples)
+        let bad: Option<Label> = match recipe.synthetic {
+            0 => None,
+            _ => Label::try_from(Label::BAD.to_owned()).ok(),
+        };
+        let (labels, labelled) = prepare_with(examples, bad.as_ref())
             .map_err(|source| LearnError::Labels { plot_types: plot_types(), source })?;
+        let drawn = bad.as_ref().and_then(|bad| labels.index(bad));
         let parts = match &set.parts {
             Some(parts) => labelled.iter().map(|one| parts[one.example]).collect(),
-            None => split(examples, &labelled, &labels, &set.fixed, &recipe.split)
+            None => split(examples, &labelled, &labels, &set.fixed, &recipe.split, drawn)
                 .map_err(|source| LearnError::Split { plot_types: plot_types(), source })?,
         };
         let of = |part| (0..labelled.len()).filter(|i| parts[*i] == part).collect();
@@ -77,15 +106,38 @@ impl<'a> Prepared<'a> {
             labelled,
             split,
             reference: None,
+            synthetic: Synthetic::default(),
+            notes: Vec::new(),
         };
-        if recipe.align {
-            ready.align(recipe)?;
+        if recipe.split.within_runs && set.parts.is_none() {
+            let few = classes_of_few_runs(examples, &ready.labelled, &ready.labels, &recipe.split);
+            ready.notes.extend(few.iter().map(|label| {
+                format!("{label} comes from few runs and was split within them: figures flatter")
+            }));
+        }
+        for (class, label) in ready.labels.labels().iter().enumerate() {
+            for (name, part) in
+                [("validation", &ready.split.validation), ("test", &ready.split.test)]
+            {
+                if !part.iter().any(|i| ready.labelled[*i].class == class) {
+                    ready.notes.push(format!("no image of the {name} part is {label}"));
+                }
+            }
+        }
+        if recipe.shown.aligns() || drawn.is_some() {
+            ready.look_at_goods(recipe, drawn)?;
         }
         Ok(ready)
     }
 
-    /// Learns from the training part's Goods how the plot type usually looks.
-    fn align(&mut self, recipe: &Recipe) -> Result<(), LearnError> {
+    /// Whether every class is among the images that stop training and choose thresholds.
+    pub fn validates_all(&self) -> bool {
+        self.counts(&self.split.validation).iter().all(|count| *count > 0)
+    }
+
+    /// Learns from the training part's Goods how the plot type usually looks, and where faults can
+    /// be drawn.
+    fn look_at_goods(&mut self, recipe: &Recipe, drawn: Option<usize>) -> Result<(), LearnError> {
         let good = self.labels.labels().iter().position(Label::counts_as_good);
         let goods: Vec<usize> = self
             .split
@@ -99,9 +151,25 @@ impl<'a> Prepared<'a> {
             .par_iter()
             .map(|example| self.data.pixels(*example, recipe.input))
             .collect::<Result<Vec<_>, _>>()?;
-        let reference = Reference::fit(&pixels, recipe.input)
-            .map_err(|source| LearnError::Reference { plot_type: self.name.to_string(), source })?;
-        self.reference = Some(reference);
+        if recipe.shown.aligns() {
+            let refused =
+                |source| LearnError::Reference { plot_type: self.name.to_string(), source };
+            self.reference = Some(Reference::fit(&pixels, recipe.input).map_err(refused)?);
+        }
+        if let Some(class) = drawn.filter(|_| !goods.is_empty()) {
+            let chance = |k: usize| mixed(&[recipe.fit.seed, 4, k as u64]);
+            let real = self.counts(&self.split.train)[class];
+            self.synthetic = Synthetic {
+                panels: Some(Panels::find(&pixels, recipe.input)),
+                drawn: (0..recipe.synthetic).map(|k| (goods[k % goods.len()], chance(k))).collect(),
+                class,
+                // real ones must not drown
+                weight: match real {
+                    0 => 1.0,
+                    _ => (real as f32 / recipe.synthetic as f32).clamp(0.25, 1.0),
+                },
+            };
+        }
         Ok(())
     }
 
@@ -117,6 +185,7 @@ impl<'a> Prepared<'a> {
 /// index times [`STRIDE`] plus its example.
 pub(super) struct Feed<'a> {
     pub graph: &'a Graph,
+    pub shown: Shown,
     pub sets: &'a [Prepared<'a>],
 }
 
@@ -132,13 +201,39 @@ impl Images for Feed<'_> {
     ) -> Result<(), PixelError> {
         let (set, example) = (&self.sets[image / STRIDE], image % STRIDE);
         let shape = self.graph.input;
-        let mut pixels = set.data.pixels(example, shape)?;
+        let real = set.data.examples().len();
+        let mut pixels = match set.synthetic.drawn.get(example.wrapping_sub(real)) {
+            None => set.data.pixels(example, shape)?,
+            Some((good, chance)) => {
+                let mut pixels = set.data.pixels(*good, shape)?;
+                if let Some(panels) = &set.synthetic.panels {
+                    panels.strike(&mut pixels, *chance);
+                }
+                pixels
+            }
+        };
+        let Some(reference) = &set.reference else {
+            if let Some((chance, augment)) = chance {
+                augment.apply(&mut pixels, &shape, chance);
+            }
+            crate::pixels::normalise_into(self.graph, &pixels, out);
+            return Ok(());
+        };
+        // what is compared with a reference is moved afterwards, else every edge would deviate
         if let Some((chance, augment)) = chance {
-            augment.apply(&mut pixels, &shape, chance);
+            augment.in_place().apply(&mut pixels, &shape, chance);
         }
-        match &set.reference {
-            Some(reference) => reference.apply(&pixels, out),
-            None => crate::pixels::normalise_into(self.graph, &pixels, out),
+        let compared = match self.shown {
+            Shown::Both => {
+                let (plain, compared) = out.split_at_mut(shape.size_bytes());
+                crate::pixels::normalise_into(self.graph, &pixels, plain);
+                compared
+            }
+            _ => &mut *out,
+        };
+        reference.apply(&pixels, compared);
+        if let Some((chance, augment)) = chance {
+            augment.shift_planes(out, &shape, chance);
         }
         Ok(())
     }

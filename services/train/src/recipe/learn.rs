@@ -6,6 +6,7 @@ use super::guard::guards;
 use super::images::{Feed, PlotSet, Prepared, STRIDE};
 use super::taught::{Taught, taught};
 use super::{Kind, LearnError, Parent, Recipe};
+use crate::align::Shown;
 use crate::export;
 use crate::fit::{Control, EpochFigures, FitItem, train};
 use crate::graph::{Architecture, Graph, GraphError};
@@ -26,8 +27,8 @@ pub struct Network {
     pub architecture: Architecture,
     /// What it reads.
     pub input: InputShape,
-    /// Whether it reads deviations from a reference instead of pixels.
-    pub align: bool,
+    /// What it is shown of a plot.
+    pub shown: Shown,
     /// Outputs of its last layer.
     pub outputs: usize,
     /// Its numbers.
@@ -40,7 +41,8 @@ impl Network {
     /// # Errors
     /// Where the image is too small for it.
     pub fn graph(&self) -> Result<Graph, GraphError> {
-        self.architecture.graph(self.input, self.outputs)
+        let graph = self.architecture.graph(self.input, self.outputs)?;
+        Ok(graph.reading(self.shown.planes(self.input.channels)))
     }
 }
 
@@ -107,6 +109,10 @@ pub fn learn(
     }
     let ready = sets.iter().map(|set| Prepared::new(set, recipe)).collect::<Result<Vec<_>, _>>()?;
     match (recipe.kind, parent) {
+        (Kind::Transfer, _) if recipe.synthetic > 0 => {
+            let why = "synthetic images are for recipes that train a network (full or trunk)";
+            Err(LearnError::Recipe(why.into()))
+        }
         (Kind::Transfer, Some(parent)) => {
             let network = Arc::new(parent.network.clone());
             each(&ready, recipe, &network, Some(parent), runtime, |set, graph| {
@@ -136,7 +142,7 @@ fn with_parents_input(recipe: &Recipe, parent: Option<&Parent>) -> Result<Recipe
     if let Some(Parent { network, .. }) = parent {
         recipe.architecture = network.architecture;
         recipe.input = network.input;
-        recipe.align = network.align;
+        recipe.shown = network.shown;
     }
     if recipe.input.size_bytes() > 4096 * 4096 * 3 {
         return Err(LearnError::Recipe("an input of more than 4096x4096 pixels".into()));
@@ -184,6 +190,7 @@ fn trained(
 ) -> Result<(Network, Places, Vec<EpochFigures>), LearnError> {
     let (places, outputs) = places(ready, recipe.kind)?;
     let graph = recipe.architecture.graph(recipe.input, outputs)?;
+    let graph = graph.reading(recipe.shown.planes(recipe.input.channels));
     let mut start = Weights::random(&graph, recipe.fit.seed);
     if let Some(parent) = parent {
         let same = parent.network.outputs == outputs && recipe.kind == Kind::Full;
@@ -200,16 +207,27 @@ fn trained(
         };
         ready.iter().enumerate().flat_map(of_set).collect()
     };
-    let training = items(&|set| set.split.train.clone());
+    let mut training = items(&|set| set.split.train.clone());
+    for (at, set) in ready.iter().enumerate() {
+        let (real, outputs) = (set.data.examples().len(), places[at]);
+        let (class, weight) = (set.synthetic.class, set.synthetic.weight);
+        training.extend((0..set.synthetic.count()).map(|k| {
+            let image = at * STRIDE + real + k;
+            FitItem { image, outputs, class, weight }
+        }));
+    }
     let validation = items(&|set| set.split.validation.clone());
     let control = Control { images: identity(ready), ..control.clone() };
-    let feed = Feed { graph: &graph, sets: ready };
+    let feed = Feed { graph: &graph, shown: recipe.shown, sets: ready };
     let sides = (training.as_slice(), validation.as_slice());
-    let trained = train(&graph, &start, &feed, sides, &recipe.fit, device, &control)?;
+    let mut settings = recipe.fit.clone();
+    // a loss on some of the classes does not tell which epoch is best
+    settings.early_stopping &= ready.iter().all(Prepared::validates_all);
+    let trained = train(&graph, &start, &feed, sides, &settings, device, &control)?;
     let network = Network {
         architecture: recipe.architecture,
         input: recipe.input,
-        align: recipe.align,
+        shown: recipe.shown,
         outputs,
         weights: trained.weights,
     };
@@ -240,7 +258,7 @@ fn fitted(
         weight: vec![0.0; set.labels.labels().len() * graph.feature_count()],
         bias: vec![0.0; set.labels.labels().len()],
     };
-    let reference = set.reference.as_ref();
+    let reference = set.reference.as_ref().map(|r| (r, network.shown));
     let file = export::aligned_classifier(graph, &network.weights, &zero, reference, &[])?;
     let embedded = embed(runtime, &file, network.input, set, &set.split.train)?;
     let of = |i: &usize| &set.labelled[*i];
@@ -260,7 +278,7 @@ fn each(
     head_of: impl Fn(&Prepared<'_>, &Graph) -> Result<Head, LearnError>,
 ) -> Result<Vec<Learnt>, LearnError> {
     let graph = network.graph()?;
-    let shared = match (recipe.kind, network.align) {
+    let shared = match (recipe.kind, network.shown.aligns()) {
         (Kind::Full, _) | (_, true) => None,
         _ => Some(Arc::new(export::trunk(&graph, &network.weights, &[])?)),
     };
@@ -273,7 +291,7 @@ fn each(
     };
     let one = |(set, guard): (&Prepared<'_>, Option<NormalityModel>)| {
         let head = head_of(set, &graph)?;
-        let reference = set.reference.as_ref();
+        let reference = set.reference.as_ref().map(|r| (r, network.shown));
         let whole = export::aligned_classifier(&graph, &network.weights, &head, reference, &[])?;
         let say =
             |which: &[usize]| run(runtime, &whole, network.input, set, which, "probabilities");

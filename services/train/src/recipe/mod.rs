@@ -10,6 +10,7 @@ mod guard;
 mod images;
 mod learn;
 mod parent;
+mod suited;
 mod taught;
 
 pub use bundle::bundle_of;
@@ -19,9 +20,10 @@ pub use guard::GUARD_RATE;
 pub use images::{PlotSet, Prepared, Split};
 pub use learn::{Files, Learnt, Network, learn};
 pub use parent::{Parent, ParentError};
+pub use suited::{Material, input_for};
 pub use taught::Taught;
 
-use crate::align::ReferenceError;
+use crate::align::{ReferenceError, Shown};
 use crate::data::{LabelError, PixelError};
 use crate::eval::split::{SplitError, SplitSettings};
 use crate::eval::thresholds::ThresholdRule;
@@ -63,9 +65,9 @@ pub struct Recipe {
     /// What the network sees; a transfer takes its parent's.
     #[serde(default = "default_input")]
     pub input: InputShape,
-    /// Whether the network sees deviations from the plot type's Goods instead of pixels.
-    #[serde(default)]
-    pub align: bool,
+    /// What the network sees of a plot; a transfer shows what its parent's trunk was shown.
+    #[serde(default = "default_shown")]
+    pub shown: Shown,
     /// The loop.
     #[serde(default)]
     pub fit: FitSettings,
@@ -75,6 +77,9 @@ pub struct Recipe {
     /// Which images judge.
     #[serde(default)]
     pub split: SplitSettings,
+    /// So many Bad images a plot type are made by drawing faults onto its training Goods.
+    #[serde(default)]
+    pub synthetic: usize,
     /// When a verdict is confirmed.
     #[serde(default = "default_rule")]
     pub thresholds: ThresholdRule,
@@ -88,13 +93,18 @@ impl Recipe {
             parent: None,
             architecture: default_architecture(),
             input: default_input(),
-            align: kind == Kind::Trunk,
+            shown: if kind == Kind::Trunk { Shown::Deviations } else { default_shown() },
             fit: FitSettings::default(),
             head: HeadSettings::default(),
             split: SplitSettings::default(),
+            synthetic: 0,
             thresholds: default_rule(),
         }
     }
+}
+
+fn default_shown() -> Shown {
+    Shown::Pixels
 }
 
 fn default_architecture() -> Architecture {

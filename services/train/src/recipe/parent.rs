@@ -1,6 +1,7 @@
 //! A trained network as bytes, for others to go on from.
 
 use super::learn::Network;
+use crate::align::Shown;
 use crate::graph::Architecture;
 use crate::weights::{Array, Weights};
 use hydra_proto::ModelDigest;
@@ -26,7 +27,7 @@ pub struct ParentError(String);
 struct Facts {
     architecture: Architecture,
     input: InputShape,
-    align: bool,
+    shown: Shown,
     outputs: usize,
 }
 
@@ -43,7 +44,7 @@ impl Network {
         let facts = Facts {
             architecture: self.architecture,
             input: self.input,
-            align: self.align,
+            shown: self.shown,
             outputs: self.outputs,
         };
         let mut header = serde_json::Map::new();
@@ -87,8 +88,8 @@ impl Network {
             let data = bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four));
             weights.insert(name, Array { shape, data: data.collect() });
         }
-        let Facts { architecture, input, align, outputs } = facts;
-        let network = Self { architecture, input, align, outputs, weights };
+        let Facts { architecture, input, shown, outputs } = facts;
+        let network = Self { architecture, input, shown, outputs, weights };
         let graph = network.graph().map_err(|e| ParentError(e.to_string()))?;
         network.weights.check(&graph).map_err(|e| ParentError(e.to_string()))?;
         Ok(network)
@@ -103,9 +104,10 @@ mod tests {
     fn a_network_comes_back_as_it_was_and_other_bytes_do_not() {
         let input = InputShape { width: 48, height: 32, channels: 3, letterbox: false };
         let architecture = Architecture::Compact;
-        let graph = architecture.graph(input, 3).unwrap();
+        let graph = architecture.graph(input, 3).unwrap().reading(6);
         let weights = Weights::random(&graph, 1);
-        let network = Network { architecture, input, align: true, outputs: 3, weights };
+        let shown = Shown::Both;
+        let network = Network { architecture, input, shown, outputs: 3, weights };
         let bytes = network.to_bytes();
         assert_eq!(Network::from_bytes(&bytes).unwrap(), network);
         for wrong in [&bytes[..bytes.len() - 4], &bytes[..100], b"", b"\x02\0\0\0\0\0\0\0{}"] {

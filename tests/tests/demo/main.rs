@@ -1,6 +1,8 @@
 //! `make demo`, as a new user runs it and looks at it, only shorter.
 #![allow(clippy::unwrap_used)]
 
+mod expert;
+
 use hydra_testkit::{Hydra, eventually_within, hydra_binary};
 use std::{path::Path, process::Command, time::Duration};
 

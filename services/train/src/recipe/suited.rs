@@ -1,0 +1,92 @@
+//! What labels there are -> settings that suit them, where nobody says otherwise.
+
+use super::{Kind, Recipe};
+use crate::align::{FEWEST_GOODS, Shown};
+use hydra_proto::registry::InputShape;
+
+/// What there is to train on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Material {
+    /// Width and height of most of the plots.
+    pub canvas: (u32, u32),
+    /// Labelled images of all the plot types, without `Ignore`.
+    pub labels: usize,
+    /// Good ones of the plot type that has fewest.
+    pub goods: usize,
+}
+
+/// Pixels that the network sees at most: enough for a dead channel on a canvas of nine panels to
+/// leave a mark, few enough for a processor to train on in minutes.
+const AREA_PX: f64 = 90_000.0;
+/// Sides are a multiple of this, so that strides leave nothing over.
+const STEP_PX: u32 = 16;
+/// Images that training sees at least, so that norms and momentum settle.
+const SEEN: usize = 4_000;
+/// Epochs at least and at most.
+const EPOCHS: (usize, usize) = (20, 80);
+
+/// The canvas, made smaller where it is large; its aspect is kept to a few per cent.
+pub fn input_for((width, height): (u32, u32)) -> InputShape {
+    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+    let scale = (AREA_PX / (width * height)).sqrt().min(1.0);
+    let side = |px: f64| {
+        let steps = (px * scale / f64::from(STEP_PX)).round() as u32;
+        (steps * STEP_PX).clamp(2 * STEP_PX, 1024)
+    };
+    InputShape { width: side(width), height: side(height), channels: 3, letterbox: false }
+}
+
+impl Recipe {
+    /// A recipe for what there is.
+    pub fn suited(kind: Kind, material: &Material, synthetic: usize) -> Self {
+        let mut recipe = Self::new(kind);
+        recipe.input = input_for(material.canvas);
+        recipe.synthetic = synthetic;
+        let train = 1.0 - recipe.split.validation - recipe.split.test;
+        let images = (material.labels as f64 * train) as usize + synthetic;
+        let goods = material.goods as f64 * train;
+        recipe.shown = match goods >= 2.0 * FEWEST_GOODS as f64 {
+            true if kind == Kind::Trunk => Shown::Deviations,
+            true => Shown::Both,
+            false => Shown::Pixels,
+        };
+        recipe.fit.batch = match images {
+            ..=100 => 8,
+            101..=400 => 16,
+            _ => 32,
+        };
+        recipe.fit.epochs = (SEEN / images.max(1)).clamp(EPOCHS.0, EPOCHS.1);
+        recipe.fit.patience = (recipe.fit.epochs / 3).max(6);
+        recipe
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_follow_the_canvas() {
+        for (canvas, wanted) in [
+            ((1380, 640), (448, 208)),
+            ((1600, 1200), (352, 256)),
+            ((200, 150), (208, 144)),
+            ((20, 4000), (32, 1024)),
+        ] {
+            let shape = input_for(canvas);
+            assert_eq!((shape.width, shape.height), wanted, "{canvas:?}");
+            assert!(f64::from(shape.width * shape.height) < 1.1 * AREA_PX);
+        }
+    }
+
+    #[test]
+    fn few_labels_are_seen_more_often_and_few_goods_are_no_reference() {
+        let of = |labels, goods| {
+            Recipe::suited(Kind::Full, &Material { canvas: (1380, 640), labels, goods }, 0)
+        };
+        let (few, many) = (of(30, 20), of(3_000, 2_000));
+        assert_eq!((few.shown, many.shown), (Shown::Pixels, Shown::Both));
+        assert!(few.fit.epochs > many.fit.epochs && few.fit.batch < many.fit.batch);
+        few.fit.check().unwrap();
+    }
+}
