@@ -15,6 +15,10 @@ use hydra_proto::{
 /// Confirms a label that the release has no threshold for.
 const DEFAULT_THRESHOLD: f32 = 0.5;
 
+/// Longest embedding that is sent on. What a network calls so may be its last maps, flattened:
+/// megabytes a message, and more than a row holds.
+const MOST_FEATURES: usize = 4_096;
+
 /// What is otherwise than in training, whatever the pixels say.
 #[derive(Debug, Default)]
 pub(crate) struct Strange {
@@ -76,7 +80,8 @@ pub(crate) fn of(
         label: label.to_string(),
         probability: *probability,
     };
-    let embedding = if embeddings { &raw.embedding[..] } else { &[] };
+    let sent = embeddings && raw.embedding.len() <= MOST_FEATURES;
+    let embedding = if sent { &raw.embedding[..] } else { &[] };
     score::all_finite(embedding)?;
     Ok(Prediction {
         model: release.model.to_field(),

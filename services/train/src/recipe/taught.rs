@@ -11,6 +11,8 @@ use hydra_proto::{ImageId, Label};
 /// read and compared whenever somebody asks.
 const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 << 20;
+/// Longer features are not kept, and infer does not send them.
+const MOST_FEATURES: usize = 4_096;
 
 /// An image in training and its features.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,9 @@ pub(super) fn taught(
     set: &Prepared<'_>,
     features: usize,
 ) -> Result<Vec<Taught>, LearnError> {
+    if features > MOST_FEATURES {
+        return Ok(Vec::new());
+    }
     let most = MOST.min(MOST_BYTES / (4 * features.max(1)));
     let real = |i: &usize| !set.data.examples()[set.labelled[*i].example].synthetic;
     let mut classes: Vec<Vec<usize>> = vec![Vec::new(); set.labels.labels().len()];
