@@ -59,7 +59,8 @@ pub async fn chain(
     for queue in QUEUES {
         let mut names = vec![queue.to_owned(), topology::dead_queue(queue)];
         let delays = Policy::default().retry_delays;
-        names.extend(delays.into_iter().map(|delay| topology::retry_queue(queue, delay)));
+        let delays = delays.into_iter().chain([topology::ALONE]);
+        names.extend(delays.map(|delay| topology::retry_queue(queue, delay)));
         for name in names {
             let options = QueueDeleteOptions::default();
             setting_up.queue_delete(name.as_str().into(), options).await?;

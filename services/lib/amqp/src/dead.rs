@@ -10,7 +10,6 @@ use anyhow::Context;
 use hydra_stage::{
     Message,
     message::{ATTEMPT, BURIED_AT, ERROR, REASON},
-    settle::SUSPECT,
 };
 use lapin::{
     Channel,
@@ -145,7 +144,7 @@ impl<'a> DeadLetters<'a> {
 
 /// The message as it was before its failures.
 fn revived(mut message: Message) -> Message {
-    let ours = [ATTEMPT, REASON, ERROR, BURIED_AT, SUSPECT];
+    let ours = [ATTEMPT, REASON, ERROR, BURIED_AT];
     message.headers.retain(|name, _| !ours.contains(&name.as_str()));
     message
 }

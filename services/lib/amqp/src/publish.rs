@@ -7,7 +7,7 @@
 use crate::{
     BrokerConfig,
     link::Link,
-    topology::{self, DEAD, REGISTRY, RETRY, WORK, retry_key},
+    topology::{self, ALONE, DEAD, REGISTRY, RETRY, WORK, retry_key},
     wire,
 };
 use anyhow::anyhow;
@@ -89,6 +89,9 @@ impl Publisher {
         match to {
             Destination::Queue(queue) => self.send(WORK, queue, message, true).await,
             Destination::Dead(queue) => self.send(DEAD, queue, message, true).await,
+            Destination::Alone(queue) => {
+                self.send(RETRY, &retry_key(queue, ALONE), message, true).await
+            }
             Destination::Retry { queue, delay } => {
                 self.send(RETRY, &retry_key(queue, *delay), message, true).await
             }

@@ -11,16 +11,25 @@ use futures::{FutureExt, StreamExt, future::BoxFuture};
 use hydra_stage::{Delivery, Health, Source, Ticket, TicketLost, TransportError};
 use lapin::{
     Acker, Channel, Connection, Consumer, Error,
+    message::BasicGetMessage,
     options::{
-        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions,
+        BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
     },
     protocol::AMQPSoftError,
     types::FieldTable,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::{RwLock, mpsc},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{info, warn};
 
@@ -30,8 +39,11 @@ const COMPONENT: &str = "broker";
 const PAUSE: Duration = Duration::from_millis(200);
 /// Longest wait for an acknowledgement to leave.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A delivery that the broker has sent arrives within this time.
-const ARRIVAL: Duration = Duration::from_millis(50);
+/// Longest wait, at the stop, for deliveries that are on their way, and between two looks.
+const ARRIVAL: Duration = Duration::from_secs(2);
+const ARRIVAL_LOOK: Duration = Duration::from_millis(5);
+/// Shortest and longest wait for the broker to write the last acknowledgements.
+const WRITTEN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 const TAG: &str = "hydra";
 
 pub(crate) struct AmqpSource {
@@ -42,6 +54,8 @@ pub(crate) struct AmqpSource {
     prefetch: u16,
     health: Health,
     session: Option<Session>,
+    /// Deliveries of the session that have arrived and were not handed out yet.
+    early: VecDeque<lapin::message::Delivery>,
     /// The end of the session's consumer, or its error, that [`Source::try_next`] came upon:
     /// lapin tells it once.
     ended: Option<Option<Error>>,
@@ -57,6 +71,8 @@ struct Session {
     connection: Arc<Connection>,
     channel: Channel,
     consumer: Consumer,
+    /// Deliveries that were handed out and are not settled.
+    open: Arc<AtomicUsize>,
 }
 
 impl AmqpSource {
@@ -78,6 +94,7 @@ impl AmqpSource {
             prefetch,
             health,
             session: None,
+            early: VecDeque::new(),
             ended: None,
             stopped: false,
             settling: Arc::default(),
@@ -93,6 +110,9 @@ impl AmqpSource {
                     return Ok(None);
                 }
                 self.rebuild().await?;
+            }
+            if let Some(delivery) = self.early.pop_front() {
+                return Ok(Some(self.hand_out(delivery)));
             }
             let Some(session) = self.session.as_mut() else { continue };
             let next = match self.ended.take() {
@@ -121,8 +141,53 @@ impl AmqpSource {
         metrics::counter!("hydra_broker_sessions_lost_total", "queue" => self.queue.clone())
             .increment(1);
         self.health.unwell(COMPONENT, format!("session lost: {why}"));
+        // what has arrived of it cannot be settled any more
+        self.early.clear();
         if let Some(session) = self.session.take() {
             self.link.discard(&session.connection).await;
+        }
+    }
+
+    /// Waits until nothing is on its way: the broker sends no more than the prefetch, and no more
+    /// than there is.
+    async fn all_arrived(&mut self) {
+        let until = Instant::now() + ARRIVAL;
+        while Instant::now() < until {
+            let Some(session) = &mut self.session else { return };
+            while let Some(next) = session.consumer.next().now_or_never() {
+                match next {
+                    Some(Ok(delivery)) => self.early.push_back(delivery),
+                    other => {
+                        self.ended = Some(other.and_then(Result::err));
+                        return;
+                    }
+                }
+            }
+            let here = session.open.load(Ordering::SeqCst) + self.early.len();
+            let options = QueueDeclareOptions { passive: true, ..Default::default() };
+            let queue = self.queue.as_str().into();
+            let asked = session.channel.queue_declare(queue, options, FieldTable::default());
+            if here >= usize::from(self.prefetch)
+                || asked.await.map_or(true, |queue| queue.message_count() == 0)
+            {
+                return;
+            }
+            sleep(ARRIVAL_LOOK).await;
+        }
+    }
+
+    /// RabbitMQ hands no more than 32 acknowledgements on to a quorum queue before the queue has
+    /// written them (`rabbit_fifo_client`, the soft limit). What still waits in the channel when it
+    /// closes is lost, and delivered again. The broker tells nothing of it, but answers as slowly
+    /// as it writes.
+    async fn let_acknowledgements_arrive(&self) {
+        let Some(session) = &self.session else { return };
+        let begun = Instant::now();
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = self.queue.as_str().into();
+        let asked = session.channel.queue_declare(queue, options, FieldTable::default());
+        if let Ok(Ok(_)) = timeout(WRITTEN.1, asked).await {
+            sleep((20 * begun.elapsed()).clamp(WRITTEN.0, WRITTEN.1)).await;
         }
     }
 
@@ -184,17 +249,19 @@ impl AmqpSource {
                 FieldTable::default(),
             )
             .await?;
-        Ok(Session { connection: connection.clone(), channel, consumer })
+        Ok(Session { connection: connection.clone(), channel, consumer, open: Arc::default() })
     }
 
     fn hand_out(&self, delivery: lapin::message::Delivery) -> Delivery {
         let redelivered = wire::redelivered(&delivery);
         let message = wire::message(&delivery.properties, delivery.data);
         let connection = self.session.as_ref().map(|session| session.connection.clone());
+        let open = self.session.as_ref().map(|session| session.open.clone()).unwrap_or_default();
+        open.fetch_add(1, Ordering::SeqCst);
         let settling = self.settling.clone();
         let drops = self.drops.clone();
         let acker = Some(delivery.acker);
-        let ticket = AmqpTicket { acker, drops, settling, _connection: connection };
+        let ticket = AmqpTicket { acker, drops, settling, open, _connection: connection };
         Delivery { message, redelivered, ticket: Box::new(ticket) }
     }
 }
@@ -205,6 +272,9 @@ impl Source for AmqpSource {
     }
 
     fn try_next(&mut self) -> Option<Delivery> {
+        if let Some(delivery) = self.early.pop_front() {
+            return Some(self.hand_out(delivery));
+        }
         let session = self.session.as_mut()?;
         if self.ended.is_some() {
             return None;
@@ -228,14 +298,16 @@ impl Source for AmqpSource {
     fn stop(&mut self) -> BoxFuture<'_, ()> {
         self.stopped = true;
         Box::pin(async move {
+            let settling = self.settling.clone();
+            let held = settling.write().await;
+            self.all_arrived().await;
             let Some(session) = &self.session else { return };
-            let held = self.settling.write().await;
-            sleep(ARRIVAL).await;
             let cancel = session.channel.basic_cancel(TAG.into(), BasicCancelOptions::default());
             let cancelled = timeout(SETTLE_TIMEOUT, cancel).await;
             drop(held);
             if !matches!(cancelled, Ok(Ok(()))) {
                 warn!(queue = self.queue, "the broker did not confirm the end of consuming");
+                self.early.clear();
                 self.session = None;
             }
         })
@@ -243,9 +315,52 @@ impl Source for AmqpSource {
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
+            self.let_acknowledgements_arrive().await;
             // awaited, or the last acknowledgements would come back as deliveries
             self.link.close().await;
         })
+    }
+}
+
+/// The oldest message of a queue, if there is one, on a channel of its own that ends with it.
+pub(crate) async fn take_one(
+    connection: &Arc<Connection>,
+    queue: &str,
+) -> Result<Option<Delivery>, Error> {
+    let channel = connection.create_channel().await?;
+    let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await?;
+    let Some(BasicGetMessage { delivery, .. }) = got else {
+        channel.close(200, "done".into()).await?;
+        return Ok(None);
+    };
+    let redelivered = wire::redelivered(&delivery);
+    let message = wire::message(&delivery.properties, delivery.data);
+    let ticket = LoneTicket { acker: delivery.acker, channel };
+    Ok(Some(Delivery { message, redelivered, ticket: Box::new(ticket) }))
+}
+
+/// Of a message that was asked for. Dropped, it closes the channel, and the message goes back.
+struct LoneTicket {
+    acker: Acker,
+    channel: Channel,
+}
+
+impl Ticket for LoneTicket {
+    fn ack(self: Box<Self>) -> BoxFuture<'static, Result<(), TicketLost>> {
+        Box::pin(async move {
+            let acked = timeout(SETTLE_TIMEOUT, self.acker.ack(BasicAckOptions::default())).await;
+            // awaited: an acknowledgement that is still on its way would be lost with the channel
+            let closed = timeout(SETTLE_TIMEOUT, self.channel.close(200, "done".into())).await;
+            if matches!((acked, closed), (Ok(Ok(true)), Ok(Ok(())))) {
+                Ok(())
+            } else {
+                Err(TicketLost)
+            }
+        })
+    }
+
+    fn give_back(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { requeue(&self.acker).await })
     }
 }
 
@@ -260,6 +375,8 @@ struct AmqpTicket {
     acker: Option<Acker>,
     drops: mpsc::UnboundedSender<Acker>,
     settling: Arc<RwLock<()>>,
+    /// One less when this is dropped.
+    open: Arc<AtomicUsize>,
     /// Keeps the connection while a ticket of it is open.
     _connection: Option<Arc<Connection>>,
 }
@@ -267,22 +384,25 @@ struct AmqpTicket {
 impl Ticket for AmqpTicket {
     fn ack(mut self: Box<Self>) -> BoxFuture<'static, Result<(), TicketLost>> {
         Box::pin(async move {
-            let _leaving = self.settling.read().await;
+            let settling = self.settling.clone();
+            let _leaving = settling.read().await;
             let Some(acker) = self.acker.take() else { return Err(TicketLost) };
-            match timeout(SETTLE_TIMEOUT, acker.ack(BasicAckOptions::default())).await {
-                Ok(Ok(true)) => Ok(()),
-                // `Ok(false)`: the channel was replaced or died, the broker delivers again
-                _ => Err(TicketLost),
-            }
+            let acked = timeout(SETTLE_TIMEOUT, acker.ack(BasicAckOptions::default())).await;
+            // counted off while whoever ends consuming still waits for it
+            drop(self);
+            // `Ok(false)`: the channel was replaced or died, the broker delivers again
+            if matches!(acked, Ok(Ok(true))) { Ok(()) } else { Err(TicketLost) }
         })
     }
 
     fn give_back(mut self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let _leaving = self.settling.read().await;
+            let settling = self.settling.clone();
+            let _leaving = settling.read().await;
             if let Some(acker) = self.acker.take() {
                 requeue(&acker).await;
             }
+            drop(self);
         })
     }
 }
@@ -291,6 +411,7 @@ impl Drop for AmqpTicket {
     /// Without this the message would stay with a session that lives on, and its place in the
     /// prefetch with it.
     fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
         if let Some(acker) = self.acker.take() {
             // where the source is gone, so is its connection
             let _gone = self.drops.send(acker);

@@ -1,14 +1,15 @@
 //! Exchanges and queues, with every argument stated.
 //!
 //! For a stage `infer`: the quorum queue `infer`; a queue `infer.retry.<ms>` for each delay,
-//! whose messages return by TTL; and `infer.dead`. Publishers address exchanges, never queues,
+//! whose messages return by TTL; `infer.retry.0`, whose messages are taken one at a time by the
+//! stage itself, after processes died with them in hand; and `infer.dead`. Publishers address exchanges, never queues,
 //! so that a user's rights can be stated by exchange and routing key:
 //!
 //! | exchange | kind | who writes | key |
 //! |---|---|---|---|
 //! | `hydra.images` | fanout | producers | any |
 //! | `hydra.work` | topic | stages | the stage's name |
-//! | `hydra.retry` | topic | stages | `<stage>.<ms>` |
+//! | `hydra.retry` | topic | stages | `<stage>.<ms>`, `<stage>.0` |
 //! | `hydra.dead` | topic | stages and the broker | the stage's name |
 //! | `hydra.registry` | fanout | whoever changes the registry | |
 
@@ -37,6 +38,10 @@ pub const INGEST: &str = "ingest";
 /// Deliveries without a settlement after which the broker itself buries a message. A back-stop
 /// only: the runner buries a message with which processes keep dying after four.
 pub const DELIVERY_LIMIT: u32 = 20;
+
+/// In place of a delay: the queue of messages that wait to be worked on alone. It never returns
+/// them, so it shares a namespace, and the rights to it, with those that do.
+pub const ALONE: Duration = Duration::ZERO;
 
 /// Declares all that the stage `queue` needs. Idempotent.
 pub(crate) async fn declare(
@@ -68,7 +73,9 @@ pub(crate) async fn declare(
         declare_queue(channel, &waiting, retry_arguments(queue, delay)).await?;
         bind(channel, &waiting, RETRY, &retry_key(queue, delay)).await?;
     }
-    Ok(())
+    let alone = retry_queue(queue, ALONE);
+    declare_queue(channel, &alone, work_arguments(queue)).await?;
+    bind(channel, &alone, RETRY, &retry_key(queue, ALONE)).await
 }
 
 /// The queue of what was given up.

@@ -1,13 +1,17 @@
 //! The transport that stages and doors see.
 
 use crate::{
-    BrokerConfig, DeadLetters, announce, declare::Declarer, link::Link, publish::Publisher,
-    source::AmqpSource, topology,
+    BrokerConfig, DeadLetters, announce,
+    declare::Declarer,
+    link::Link,
+    publish::Publisher,
+    source::{self, AmqpSource},
+    topology::{self, ALONE},
 };
 use anyhow::Context;
 use futures::future::BoxFuture;
 use hydra_stage::{
-    Destination, Health, Message, Policy, PublishError, QueueDepth, Source, Transport,
+    Delivery, Destination, Health, Message, Policy, PublishError, QueueDepth, Source, Transport,
     TransportError,
 };
 use lapin::{Connection, Queue, options::QueueDeclareOptions, types::FieldTable};
@@ -64,7 +68,8 @@ impl AmqpTransport {
         };
         let (Destination::Queue(queue)
         | Destination::Retry { queue, .. }
-        | Destination::Dead(queue)) = &to;
+        | Destination::Dead(queue)
+        | Destination::Alone(queue)) = &to;
         if !self.declarer.mend(queue).await {
             return Err(unroutable);
         }
@@ -75,9 +80,12 @@ impl AmqpTransport {
         let connection = self.declarer.link.connection().await?;
         let work = passive(&connection, queue).await.with_context(|| format!("queue {queue}"))?;
         let dead = passive(&connection, &topology::dead_queue(queue)).await?;
+        // not there where somebody else declares and is of an earlier version
+        let alone = passive(&connection, &topology::retry_queue(queue, ALONE)).await;
         Ok(QueueDepth {
             ready: work.message_count().into(),
             dead: dead.message_count().into(),
+            alone: alone.map_or(0, |alone| alone.message_count().into()),
             consumers: work.consumer_count(),
         })
     }
@@ -120,6 +128,19 @@ impl Transport for AmqpTransport {
         message: Message,
     ) -> BoxFuture<'_, Result<(), PublishError>> {
         Box::pin(self.publish_mending(to, message))
+    }
+
+    fn take_alone<'a>(
+        &'a self,
+        queue: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Delivery>, PublishError>> {
+        Box::pin(async move {
+            let connection = self.declarer.link.connection().await;
+            let connection = connection.map_err(PublishError::Disconnected)?;
+            source::take_one(&connection, &topology::retry_queue(queue, ALONE))
+                .await
+                .map_err(|error| PublishError::Disconnected(error.into()))
+        })
     }
 
     fn depth<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<QueueDepth, PublishError>> {

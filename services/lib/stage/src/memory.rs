@@ -43,6 +43,11 @@ struct Queue {
     consumers: u32,
 }
 
+/// The queue beside `queue` of what is worked on alone.
+fn alone(queue: &str) -> String {
+    format!("{queue}.alone")
+}
+
 impl Default for MemoryTransport {
     fn default() -> Self {
         Self::with_capacity(CAPACITY)
@@ -96,6 +101,19 @@ impl Shared {
         Ok(())
     }
 
+    /// Hands out the first message of a queue; `open` counts it until it is settled.
+    fn take(self: &Arc<Self>, queue: &str, open: &Arc<AtomicUsize>) -> Option<Delivery> {
+        let (message, redelivered) = self.queues().get_mut(queue)?.ready.pop_front()?;
+        open.fetch_add(1, Ordering::SeqCst);
+        let ticket = MemoryTicket {
+            shared: self.clone(),
+            queue: queue.to_owned(),
+            count: open.clone(),
+            open: Some((message.clone(), redelivered)),
+        };
+        Some(Delivery { message, redelivered, ticket: Box::new(ticket) })
+    }
+
     /// Puts a delivered message back where it was taken from.
     fn put_back(&self, queue: &str, message: Message, redelivered: u32) {
         if let Some(q) = self.queues().get_mut(queue) {
@@ -121,7 +139,9 @@ impl Transport for MemoryTransport {
         queue: &'a str,
         _policy: &'a Policy,
     ) -> BoxFuture<'a, Result<(), TransportError>> {
-        self.shared.queues().entry(queue.to_owned()).or_default();
+        let mut queues = self.shared.queues();
+        queues.entry(queue.to_owned()).or_default();
+        queues.entry(alone(queue)).or_default();
         Box::pin(async { Ok(()) })
     }
 
@@ -153,6 +173,7 @@ impl Transport for MemoryTransport {
         let result = match to {
             Destination::Queue(queue) => self.shared.push(&queue, message),
             Destination::Dead(queue) => self.shared.bury(&queue, message),
+            Destination::Alone(queue) => self.shared.push(&alone(&queue), message),
             Destination::Retry { queue, delay } => {
                 let shared = self.shared.clone();
                 tokio::spawn(async move {
@@ -166,13 +187,24 @@ impl Transport for MemoryTransport {
         Box::pin(async { result })
     }
 
+    fn take_alone<'a>(
+        &'a self,
+        queue: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Delivery>, PublishError>> {
+        let taken = self.shared.take(&alone(queue), &Arc::default());
+        Box::pin(async move { Ok(taken) })
+    }
+
     fn depth<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<QueueDepth, PublishError>> {
-        let depth =
-            self.shared.queues().get(queue).map_or_else(QueueDepth::default, |q| QueueDepth {
-                ready: q.ready.len() as u64,
-                dead: q.dead.len() as u64,
-                consumers: q.consumers,
-            });
+        let queues = self.shared.queues();
+        let alone = queues.get(&alone(queue)).map_or(0, |q| q.ready.len() as u64);
+        let depth = queues.get(queue).map_or_else(QueueDepth::default, |q| QueueDepth {
+            ready: q.ready.len() as u64,
+            dead: q.dead.len() as u64,
+            alone,
+            consumers: q.consumers,
+        });
+        drop(queues);
         Box::pin(async move { Ok(depth) })
     }
 
@@ -204,16 +236,7 @@ impl MemorySource {
         if self.stopped || self.open.load(Ordering::SeqCst) >= self.prefetch {
             return None;
         }
-        let (message, redelivered) =
-            self.shared.queues().get_mut(&self.queue)?.ready.pop_front()?;
-        self.open.fetch_add(1, Ordering::SeqCst);
-        let ticket = MemoryTicket {
-            shared: self.shared.clone(),
-            queue: self.queue.clone(),
-            count: self.open.clone(),
-            open: Some((message.clone(), redelivered)),
-        };
-        Some(Delivery { message, redelivered, ticket: Box::new(ticket) })
+        self.shared.take(&self.queue, &self.open)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     Delivery, Done, Failure, Health, Input, Policy, Source, Stage, Transport, TransportError,
-    settle::{Backoff, Decision, Held, SUSPECT, Settler, decide, now_us, screen},
+    alone,
+    settle::{Backoff, Decision, Held, Settler, decide, now_us, screen},
     trace,
 };
 use futures::FutureExt;
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, RwLock, Semaphore},
     time::{sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -52,9 +53,18 @@ impl<S: Stage> Runner<S> {
             transport: self.transport.clone(),
             health: self.health.clone(),
             stop: stop.clone(),
+            isolated: Notify::new(),
         });
         let places = Arc::new(Semaphore::new(self.policy.concurrency));
         let tasks = TaskTracker::new();
+        let company = Arc::default();
+        let work = || Work {
+            stage: self.stage.clone(),
+            policy: self.policy.clone(),
+            settler: settler.clone(),
+            company: Arc::clone(&company),
+        };
+        tasks.spawn(alone::run(work()));
         let mut stopped = false;
         loop {
             let turn = async {
@@ -72,11 +82,7 @@ impl<S: Stage> Runner<S> {
             };
             let Some(first) = first? else { break };
             let batch = self.fill(first, source.as_mut(), stopped).await;
-            let work = Work {
-                stage: self.stage.clone(),
-                policy: self.policy.clone(),
-                settler: settler.clone(),
-            };
+            let work = work();
             tasks.spawn(async move { work.run(batch, place).await });
         }
         tasks.close();
@@ -131,11 +137,13 @@ impl<S: Stage> Runner<S> {
     }
 }
 
-/// One batch on its way through the stage.
-struct Work<S> {
+/// What it takes to bring messages through the stage.
+pub(crate) struct Work<S> {
     stage: Arc<S>,
     policy: Arc<Policy>,
-    settler: Arc<Settler>,
+    pub(crate) settler: Arc<Settler>,
+    /// Read while messages are in work, written by whoever must be [`alone`].
+    pub(crate) company: Arc<RwLock<()>>,
 }
 
 impl<S: Stage> Work<S> {
@@ -151,9 +159,10 @@ impl<S: Stage> Work<S> {
         for delivery in batch {
             let span = span_of(S::NAME, &delivery);
             let held = Held::new(delivery, span);
-            if let Some(decision) = screen(&held.message, held.redelivered, &self.policy) {
+            if let Some(decision) = screen(held.redelivered) {
                 self.settler.settle(held, decision).await;
-            } else if held.redelivered > 0 || held.message.headers.contains_key(SUSPECT) {
+                self.settler.isolated.notify_one();
+            } else if held.redelivered > 0 {
                 self.work(vec![held], &mut None).await;
             } else {
                 together.push(held);
@@ -167,7 +176,10 @@ impl<S: Stage> Work<S> {
     async fn work(&self, mut batch: Vec<Held>, place: &mut Option<OwnedSemaphorePermit>) {
         let mut wait = Backoff::default();
         loop {
-            batch = self.round(batch, place).await;
+            batch = {
+                let _in_company = self.company.read().await;
+                self.round(batch, place).await
+            };
             if batch.is_empty() {
                 if wait.tries > 0 {
                     self.settler.health.well(S::NAME);
@@ -189,7 +201,11 @@ impl<S: Stage> Work<S> {
     }
 
     /// One call for the batch; settles what can be settled, returns what must wait.
-    async fn round(&self, batch: Vec<Held>, place: &mut Option<OwnedSemaphorePermit>) -> Vec<Held> {
+    pub(crate) async fn round(
+        &self,
+        batch: Vec<Held>,
+        place: &mut Option<OwnedSemaphorePermit>,
+    ) -> Vec<Held> {
         let (batch, inputs) = self.read(batch).await;
         if batch.is_empty() {
             return batch;
@@ -284,7 +300,7 @@ impl<S: Stage> Work<S> {
     }
 }
 
-fn span_of(stage: &'static str, delivery: &Delivery) -> Span {
+pub(crate) fn span_of(stage: &'static str, delivery: &Delivery) -> Span {
     let span = info_span!(
         "stage",
         otel.name = stage,

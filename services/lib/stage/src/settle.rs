@@ -19,12 +19,12 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, error, warn};
 
-/// Header that marks a message which was on hand when a process died, perhaps its cause.
-pub const SUSPECT: &str = "hydra-suspect";
-/// Unsettled deliveries after which a message becomes a suspect.
+/// Unsettled deliveries after which a message is suspected of killing processes: it is worked on
+/// alone then, and buried after as many more.
 pub const SUSPECT_AFTER: u32 = 2;
 /// How long a publish is still tried after the stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -47,6 +47,11 @@ pub enum Decision {
     Retry {
         /// The wait.
         delay: Duration,
+        /// Why, for the log.
+        error: String,
+    },
+    /// Publish it to the messages that are worked on alone.
+    Isolate {
         /// Why, for the log.
         error: String,
     },
@@ -84,17 +89,20 @@ pub fn decide(result: Result<Done, Failure>, attempt: u32, policy: &Policy) -> D
 }
 
 /// What to do with a delivery before the stage sees it: nothing, unless processes keep dying
-/// with it on hand. Such a message first goes round by the retry queue, so that it is alone
-/// when it comes back, and is buried when that did not help.
-pub fn screen(message: &Message, redelivered: u32, policy: &Policy) -> Option<Decision> {
-    if redelivered < SUSPECT_AFTER {
-        return None;
-    }
-    let error = format!("{redelivered} deliveries ended with the process or the connection");
-    if message.headers.contains_key(SUSPECT) {
-        return Some(Decision::Bury { reason: "crash", error });
-    }
-    Some(Decision::Retry { delay: policy.retry_delay(1), error })
+/// with it in hand. Many were in hand beside it each time and come to count with it; which one it
+/// is shows only where each is in work alone, so none is given up before that.
+pub fn screen(redelivered: u32) -> Option<Decision> {
+    (redelivered >= SUSPECT_AFTER).then(|| Decision::Isolate { error: deaths(redelivered) })
+}
+
+/// The same for a message that is worked on alone: now it is the one.
+pub fn screen_alone(redelivered: u32) -> Option<Decision> {
+    let error = || deaths(redelivered);
+    (redelivered >= SUSPECT_AFTER).then(|| Decision::Bury { reason: "crash", error: error() })
+}
+
+fn deaths(redelivered: u32) -> String {
+    format!("{redelivered} deliveries ended with the process or the connection")
 }
 
 /// A delivery that is being worked on.
@@ -121,6 +129,8 @@ pub(crate) struct Settler {
     pub transport: Arc<dyn Transport>,
     pub health: Health,
     pub stop: CancellationToken,
+    /// Rings when a message was put aside to be worked on alone.
+    pub isolated: Notify,
 }
 
 impl Settler {
@@ -130,12 +140,13 @@ impl Settler {
             Decision::Finish { duplicate: true, .. } => "duplicate",
             Decision::Finish { .. } => "done",
             Decision::Retry { .. } => "retried",
+            Decision::Isolate { .. } => "isolated",
             Decision::Bury { .. } => "buried",
             Decision::Hold { .. } => "held",
         };
         let kept = match &decision {
             Decision::Finish { notable, .. } => *notable,
-            Decision::Retry { .. } | Decision::Bury { .. } => true,
+            Decision::Retry { .. } | Decision::Isolate { .. } | Decision::Bury { .. } => true,
             Decision::Hold { .. } => false,
         };
         if kept {
@@ -174,15 +185,16 @@ impl Settler {
                 .collect(),
             Decision::Retry { delay, error } => {
                 warn!(parent: &held.span, stage = self.stage, message = held.message.id, error, "will be tried again");
-                let mut message = held.message.clone();
-                if held.redelivered >= SUSPECT_AFTER {
-                    message = message.with_header(SUSPECT, "1");
-                } else {
-                    let attempt = message.attempt() + 1;
-                    message = message.with_header(ATTEMPT, attempt.to_string());
-                }
+                let attempt = held.message.attempt() + 1;
+                let mut message = held.message.clone().with_header(ATTEMPT, attempt.to_string());
                 trace::retried(&held.span, &mut message);
                 vec![(Destination::Retry { queue: self.stage.to_owned(), delay }, message)]
+            }
+            Decision::Isolate { error } => {
+                warn!(parent: &held.span, stage = self.stage, message = held.message.id, error, "will be worked on alone");
+                let mut message = held.message.clone();
+                trace::retried(&held.span, &mut message);
+                vec![(Destination::Alone(self.stage.to_owned()), message)]
             }
             Decision::Bury { reason, error } => {
                 error!(parent: &held.span, stage = self.stage, message = held.message.id, reason, error, "buried");
@@ -328,17 +340,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_processes_die_of_goes_alone_first_and_is_buried_then() {
-        let fresh = Message::default();
-        assert_eq!(screen(&fresh, 0, &policy()), None);
-        assert_eq!(screen(&fresh, 1, &policy()), None);
-        assert!(matches!(screen(&fresh, 2, &policy()), Some(Decision::Retry { .. })));
-        let suspect = fresh.with_header(SUSPECT, "1");
-        assert_eq!(screen(&suspect, 1, &policy()), None);
-        assert!(matches!(
-            screen(&suspect, 2, &policy()),
-            Some(Decision::Bury { reason: "crash", .. })
-        ));
+    fn a_message_that_processes_die_of_is_put_aside_first_and_buried_only_alone() {
+        assert_eq!(screen(1), None);
+        assert!(matches!(screen(2), Some(Decision::Isolate { .. })));
+        assert!(matches!(screen(9), Some(Decision::Isolate { .. })));
+        assert_eq!(screen_alone(1), None);
+        assert!(matches!(screen_alone(2), Some(Decision::Bury { reason: "crash", .. })));
     }
 
     #[test]

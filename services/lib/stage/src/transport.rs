@@ -18,6 +18,8 @@ pub enum Destination {
     },
     /// The dead-letter queue of a stage.
     Dead(String),
+    /// To be worked on alone, see [`Transport::take_alone`].
+    Alone(String),
 }
 
 /// Why a publish did not succeed. In each case the message may or may not have arrived, so the
@@ -107,6 +109,8 @@ pub struct QueueDepth {
     pub ready: u64,
     /// In the dead-letter queue.
     pub dead: u64,
+    /// Waiting to be worked on alone.
+    pub alone: u64,
     /// Consumers now.
     pub consumers: u32,
 }
@@ -132,6 +136,13 @@ pub trait Transport: Send + Sync + 'static {
     /// Publishes durably: `Ok` means the transport has it and will deliver it.
     fn publish(&self, to: Destination, message: Message)
     -> BoxFuture<'_, Result<(), PublishError>>;
+
+    /// The oldest of the messages that wait to be worked on alone, if there is one. The caller
+    /// settles it before it takes another.
+    fn take_alone<'a>(
+        &'a self,
+        queue: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Delivery>, PublishError>>;
 
     /// How full the queue is.
     fn depth<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<QueueDepth, PublishError>>;

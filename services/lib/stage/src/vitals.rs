@@ -35,7 +35,7 @@ impl Histogram {
 /// One stage of this process since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Vitals {
-    /// Messages by outcome: done, duplicate, retried, buried, given_back, ack_lost, publish_failed.
+    /// Messages by outcome: done, duplicate, retried, isolated, buried, given_back, ack_lost, publish_failed.
     pub messages: BTreeMap<String, u64>,
     /// Work time a message.
     pub work: Histogram,

@@ -198,6 +198,18 @@ impl Transport for Faulty {
             if happens(&self.dice, 0.04) { lost() } else { Ok(()) }
         })
     }
+    fn take_alone<'a>(
+        &'a self,
+        queue: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Delivery>, PublishError>> {
+        Box::pin(async move {
+            let dice = self.dice.clone();
+            Ok(self.inner.take_alone(queue).await?.map(|delivery| {
+                let ticket = Box::new(FaultyTicket { inner: delivery.ticket, dice });
+                Delivery { ticket, ..delivery }
+            }))
+        })
+    }
     fn depth<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<QueueDepth, PublishError>> {
         self.inner.depth(queue)
     }

@@ -1,9 +1,9 @@
 //! Worker processes that die, freeze or are told to end. The worker is this test's own binary,
 //! started anew as a process that runs [`worker`] and nothing else.
 
-use crate::line::{Line, PATIENCE, policy, transport};
+use crate::line::{Line, PATIENCE, config, policy, transport};
 use futures::future::BoxFuture;
-use hydra_amqp::AmqpTransport;
+use hydra_amqp::{AmqpTransport, BrokerConfig};
 use hydra_proto::{Unreadable, events::Image};
 use hydra_stage::{
     Delivery, Destination, Done, Failure, Health, Input, Message, Outgoing, Policy, PublishError,
@@ -176,6 +176,12 @@ impl Transport for Mortal {
     ) -> BoxFuture<'_, Result<(), PublishError>> {
         self.inner.publish(to, message)
     }
+    fn take_alone<'a>(
+        &'a self,
+        queue: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Delivery>, PublishError>> {
+        self.inner.take_alone(queue)
+    }
     fn depth<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<QueueDepth, PublishError>> {
         self.inner.depth(queue)
     }
@@ -211,25 +217,29 @@ async fn f03_worker_crash_after_publish_before_ack() {
     assert!((3..=allowed).contains(&outcome.repeated), "{outcome:?}");
 }
 
-/// F04: a worker that takes batches is told to end under load, fifty times: it drains and ends.
-/// A message that is on its way from the broker at that moment may come twice, on a machine so
-/// busy that it takes longer than 50 ms: seen four times in fifty ends at a load of 12 on two cores.
+/// F04: a worker that takes batches is told to end under load, fifty times: it drains and ends,
+/// and nothing comes twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn f04_sigterm_drain_of_batches() {
     let rabbit = Rabbit::start().await;
     let line = Line::open(&rabbit.url).await;
     line.send("pass", 1_500).await;
+    // a heartbeat that is missed on a busy machine loses the session, which is another fault
+    let calm = BrokerConfig { heartbeat_s: 60, ..config(&rabbit.url) };
+    let worker = || Bench::start(Arc::new(AmqpTransport::new(calm.clone())), policy());
     for round in 1..=50 {
-        let bench = Bench::start(transport(&rabbit.url), policy()).await;
+        let bench = worker().await;
         let until = (round * 20).min(1_500);
         eventually("it works", async || line.sink().await >= until).await;
         let ended = tokio::time::timeout(Duration::from_secs(20), bench.end()).await;
         ended.unwrap_or_else(|_| panic!("round {round}: not drained after 20 s"));
     }
-    let bench = Bench::start(transport(&rabbit.url), policy()).await;
+    let bench = worker().await;
     let outcome = line.settle().await;
-    println!("{} of 1500 came twice", outcome.repeated);
-    assert!(outcome.repeated <= 15 && outcome.dead == 0, "{outcome:?}");
+    assert_eq!((outcome.repeated, outcome.dead), (0, 0));
+    let queue = rabbit.api.queue("probe").await.unwrap();
+    let redelivered = queue["message_stats"]["redeliver"].as_u64().unwrap_or(0);
+    assert_eq!(redelivered, 0, "delivered in vain");
     bench.end().await;
 }
 
@@ -288,42 +298,66 @@ async fn f06_sigstop_30s() {
 }
 
 /// F21: a message that every process dies of. Processes are started again, as Kubernetes does.
-/// After four deaths it is given up; what was in hand beside it each time is given up with it,
-/// lies among the dead letters too, and passes when it is sent again.
+/// It is given up after four deaths, and it alone: those that were in hand beside it pass.
 #[tokio::test(flavor = "multi_thread")]
-async fn f21_poison_message_is_buried_after_four_deaths() {
+async fn f21_poison_message_is_buried_after_four_deaths_and_no_neighbour_with_it() {
     let rabbit = Rabbit::start().await;
     let line = Line::open(&rabbit.url).await;
     line.send("pass", 30).await;
     line.send("abort", 1).await;
     line.send("pass", 30).await;
-    let dead = line.producer.dead_letters();
     let mut deaths = 0;
     let mut worker = start_worker(&rabbit.url, 0);
-    eventually_within(PATIENCE, "it is buried", async || {
+    eventually_within(PATIENCE, "it is buried and the others pass", async || {
         if worker.usage().threads == 0 {
             assert!(!worker.wait(Duration::from_secs(10)).await.success());
             deaths += 1;
             worker = start_worker(&rabbit.url, 0);
         }
-        let letters = dead.list("probe", 100).await.unwrap();
-        letters.iter().any(|letter| letter.message.body.starts_with(b"abort"))
+        line.dead().await > 0 && line.sink().await >= 60
     })
     .await;
-    assert!((1..=4).contains(&deaths), "{deaths} processes died of one message");
-    let thrown = dead
-        .drop_letters("probe", |letter| letter.message.body.starts_with(b"abort"))
-        .await
-        .unwrap();
-    assert_eq!((thrown.len(), thrown[0].reason.as_str()), (1, "crash"));
-    // the living worker has nothing to fear any more
-    let mut beside = 0;
-    eventually_within(PATIENCE, "the others pass", async || {
-        beside += dead.replay("probe", |_| true).await.unwrap().len();
-        line.sink().await >= 60 && line.waiting().await == 0 && line.dead().await == 0
-    })
-    .await;
-    println!("{deaths} deaths, {beside} others were given up beside it and sent again");
+    assert_eq!(deaths, 4, "processes that died of one message");
+    let dead = line.producer.dead_letters();
+    let letters = dead.list("probe", 100).await.unwrap();
+    let given_up: Vec<_> = letters.iter().map(|l| (&l.message.body[..], &*l.reason)).collect();
+    assert_eq!(given_up, [(&b"abort 30"[..], "crash")]);
     dead.close().await;
+    // the living worker has nothing to fear any more
     eventually("it lives", async || worker.usage().threads > 0).await;
+    eventually("nothing waits", async || {
+        let depth = line.producer.depth("probe").await;
+        depth.is_ok_and(|depth| depth.ready == 0 && depth.alone == 0)
+    })
+    .await;
+}
+
+/// F21, with several at once: each of them kills four times, all others pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn f21_three_poison_messages_take_no_neighbour_with_them() {
+    let rabbit = Rabbit::start().await;
+    let line = Line::open(&rabbit.url).await;
+    for _ in 0..3 {
+        line.send("pass", 20).await;
+        line.send("abort", 1).await;
+    }
+    let mut deaths = 0;
+    let mut worker = start_worker(&rabbit.url, 0);
+    eventually_within(PATIENCE, "they are buried and the others pass", async || {
+        if worker.usage().threads == 0 {
+            assert!(!worker.wait(Duration::from_secs(10)).await.success());
+            deaths += 1;
+            worker = start_worker(&rabbit.url, 0);
+        }
+        line.dead().await >= 3 && line.sink().await >= 60
+    })
+    .await;
+    println!("{deaths} processes died of three messages");
+    assert!((4..=12).contains(&deaths), "{deaths}");
+    let dead = line.producer.dead_letters();
+    for letter in dead.list("probe", 100).await.unwrap() {
+        assert!(letter.message.body.starts_with(b"abort"), "{:?} is innocent", letter.message.body);
+        assert_eq!(letter.reason, "crash");
+    }
+    dead.close().await;
 }
