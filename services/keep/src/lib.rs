@@ -12,6 +12,7 @@ mod fact;
 pub mod freshness;
 mod input;
 mod known;
+mod pace;
 pub mod relay;
 pub mod retention;
 pub mod retraining;
@@ -23,6 +24,7 @@ pub use input::KeepIn;
 use hydra_stage::{Done, Failure, Policy, Stage};
 use hydra_store::Database;
 use known::Cache;
+use pace::Pace;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
@@ -33,13 +35,14 @@ const BATCH: usize = 500;
 pub struct Keep {
     database: Database,
     cache: Cache,
+    pace: Pace,
     promised: Arc<Notify>,
 }
 
 impl Keep {
     /// A stage that writes to `database`.
     pub fn new(database: Database) -> Self {
-        Self { database, cache: Cache::default(), promised: Arc::default() }
+        Self { database, cache: Cache::default(), pace: Pace::new(BATCH), promised: Arc::default() }
     }
 
     /// Rings when a transaction has promised an alarm, for the [`relay`] of this process.

@@ -10,7 +10,12 @@ use hydra_store::{
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
+
+/// After this time no further transaction is begun for a batch; what is left of it waits, so that
+/// a slow database is not taken for a hang of ours.
+const ENOUGH: Duration = Duration::from_secs(45);
 
 /// A message as rows.
 #[derive(Clone)]
@@ -105,17 +110,31 @@ impl<'a> Writer<'a> {
     }
 
     async fn run(mut self) -> Vec<Option<Outcome>> {
-        let (mut parts, copies) = self.rounds();
-        parts.reverse();
+        let (rounds, copies) = self.rounds();
+        let pace = &self.keep.pace;
+        let most = pace.now();
+        let parts = rounds.iter().flat_map(|round| round.chunks(most)).map(<[usize]>::to_vec);
+        let mut parts: Vec<Vec<usize>> = parts.rev().collect();
+        let begun = Instant::now();
         while let Some(part) = parts.pop() {
+            if begun.elapsed() > ENOUGH {
+                let error = Outcome::Failed(Arc::new(StoreError::Deadline(ENOUGH.as_secs())));
+                self.set(&part, &error);
+                continue;
+            }
+            let at = Instant::now();
             match commit(&self.keep.database, Arc::new(self.batch(&part))).await {
-                Ok(done) => self.written(&part, &done),
+                Ok(done) => {
+                    pace.committed(part.len(), at.elapsed());
+                    self.written(&part, &done);
+                }
                 // one of them: halves, down to the one
                 Err(StoreError::Value(_)) if part.len() > 1 => {
                     let (a, b) = part.split_at(part.len() / 2);
                     parts.extend([b.to_vec(), a.to_vec()]);
                 }
                 Err(error) => {
+                    pace.failed(part.len(), &error);
                     let stop = error.is_transient();
                     let error = Outcome::Failed(Arc::new(error));
                     self.set(&part, &error);

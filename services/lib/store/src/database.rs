@@ -42,10 +42,10 @@ where
 
 /// A database; cheap to clone.
 ///
-/// All work runs in a task of its own, which is never dropped half-way: a caller that goes away
-/// leaves no connection in the middle of an answer. Work that takes too long, or finds a server
-/// that takes no writes, is left behind together with its pool, and the next work finds new
-/// connections.
+/// All work runs in a task of its own, which is not dropped half-way: a caller that goes away
+/// leaves no connection in the middle of an answer. Work that takes too long is ended together
+/// with its pool; work that finds a server that takes no writes leaves its pool behind. The next
+/// work finds new connections.
 #[derive(Clone)]
 pub struct Database {
     config: Arc<DatabaseConfig>,
@@ -91,9 +91,9 @@ impl Database {
     {
         let pool = self.pool();
         let begun = Instant::now();
-        let task = tokio::spawn(work(pool.connections).in_current_span());
+        let mut task = tokio::spawn(work(pool.connections).in_current_span());
         let limit = Duration::from_secs(self.config.work_timeout_s.max(1));
-        let result = match tokio::time::timeout(limit, task).await {
+        let result = match tokio::time::timeout(limit, &mut task).await {
             Ok(Ok(result)) => {
                 let result = result.map_err(Into::into);
                 if result.as_ref().is_err_and(StoreError::is_read_only) && !self.config.read_only {
@@ -104,7 +104,11 @@ impl Database {
             }
             Ok(Err(panic)) => Err(StoreError::Panicked(panic)),
             Err(_) => {
-                self.renew(pool.generation, "no answer from the database").await?;
+                let renewed = self.renew(pool.generation, "no answer from the database").await;
+                // a transaction that went on would hold its locks against its own repetition; its
+                // connection, in whatever state, is closed by the pool, which has ended
+                task.abort();
+                renewed?;
                 Err(StoreError::Deadline(limit.as_secs()))
             }
         };
@@ -217,7 +221,10 @@ impl Database {
         let connections = sea_orm::Database::connect(self.config.options()?).await?;
         let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
         if pool.generation == stuck {
-            *pool = Pool { generation: stuck + 1, connections };
+            let next = Pool { generation: stuck + 1, connections };
+            let old = std::mem::replace(&mut *pool, next);
+            // from this moment on it hands out no connection; the rest takes as long as it takes
+            tokio::spawn(async move { old.connections.close().await });
         }
         Ok(())
     }

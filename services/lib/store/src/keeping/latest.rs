@@ -15,6 +15,9 @@ pub(super) async fn write<C: ConnectionTrait>(
     db: &C,
     images: &[image::Model],
 ) -> Result<(), StoreError> {
+    if images.is_empty() {
+        return Ok(());
+    }
     let mut newest = BTreeMap::<i32, latest::Model>::new();
     for image in images {
         let mark = latest::Model {

@@ -133,6 +133,9 @@ async fn runs<C: ConnectionTrait>(
     db: &C,
     mut seen: BTreeMap<i64, run::Model>,
 ) -> Result<(), StoreError> {
+    if seen.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<i64> = seen.keys().copied().collect();
     let known = run::Entity::find().filter(run::Column::Run.is_in(ids)).all(db).await?;
     for mut known in known {
