@@ -149,7 +149,7 @@ schemathesis() {
 BASE=(cc=build-essential python3=python3 pip=python3-pip curl=curl make=make)
 SERVERS=(/usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server mariadbd=mariadb-server
   mariadb=mariadb-client "/usr/lib/postgresql/*/bin/postgres=postgresql" psql=postgresql-client
-  chromium=chromium prometheus=prometheus
+  chromium=chromium prometheus=prometheus "/usr/lib/*/faketime/libfaketimeMT.so.1=libfaketime"
   # clients of docs/clients; Java's is tried where there is a Java
   /usr/include/amqp.h=librabbitmq-dev /usr/share/java/amqp-client.jar=librabbitmq-client-java)
 

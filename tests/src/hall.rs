@@ -1,14 +1,13 @@
 //! Broker, database, blobs and the roles as processes.
 
 use crate::{Producer, producer::PLOT_TYPES, release_small_model};
-use hydra_proto::{ImageId, Label};
-use hydra_store::{Database, DatabaseConfig, entity, orm};
+use hydra_proto::ImageId;
+use hydra_store::{Database, DatabaseConfig};
 use hydra_testkit::{
     Balance, Database as Scratch, Engine, Hydra, MariaDbNode, Proxy, Rabbit, RabbitNode,
     eventually, eventually_within,
 };
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -49,15 +48,6 @@ struct Running {
     ready: String,
 }
 
-/// What the database says in sum; each must be the number of images, see [`Hall::settle`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sums {
-    /// Of runs, of outcomes, of days.
-    pub counted: [i64; 3],
-    /// Rows.
-    pub images: i64,
-}
-
 /// A hall.
 pub struct Hall {
     broker: Broker,
@@ -85,6 +75,14 @@ impl Hall {
     /// # Panics
     /// When a server cannot be started.
     pub async fn open(broker: Place, rows: Place) -> Self {
+        Self::open_for(broker, rows, &PLOT_TYPES[..3]).await
+    }
+
+    /// The same with a model for these plot types.
+    ///
+    /// # Panics
+    /// As [`Hall::open`].
+    pub async fn open_for(broker: Place, rows: Place, plot_types: &[&str]) -> Self {
         let broker = match broker {
             Place::Shared => Broker::Shared(Rabbit::start().await),
             Place::Own => Broker::Own(Box::new(RabbitNode::start().await)),
@@ -104,7 +102,7 @@ impl Hall {
         let folder = tempfile::Builder::new().prefix("hydra-hall").tempdir().expect("a folder");
         let db = Database::connect(&DatabaseConfig::at(rows_url)).await.expect("a URL");
         db.migrate().await.expect("a fresh database");
-        release_small_model(&folder.path().join("blobs"), &db, &PLOT_TYPES[..3]).await;
+        release_small_model(&folder.path().join("blobs"), &db, plot_types).await;
         Self {
             broker_proxy: Proxy::start(&broker_address).await,
             rows_proxy: Proxy::start(&rows_address).await,
@@ -345,64 +343,6 @@ impl Hall {
         status.code()
     }
 
-    /// Ids of all image rows; empty while the database is away.
-    pub async fn rows(&self) -> Vec<ImageId> {
-        use orm::{EntityTrait, QuerySelect};
-        let ids = self.db.run(|pool| async move {
-            let column = entity::image::Column::Id;
-            let find = entity::image::Entity::find().select_only().column(column);
-            find.into_tuple::<Vec<u8>>().all(&pool).await
-        });
-        let ids = ids.await.unwrap_or_default();
-        ids.iter().filter_map(|id| ImageId::from_slice(id)).collect()
-    }
-
-    /// The images whose verdict is Bad or another label that is no Good, and confirmed.
-    ///
-    /// # Panics
-    /// When the database does not answer.
-    pub async fn bad(&self) -> BTreeSet<String> {
-        use orm::{ColumnTrait, EntityTrait, QueryFilter};
-        let found = self.db.run(|pool| async move {
-            let active = entity::prediction::Column::Role.eq(0);
-            entity::prediction::Entity::find().filter(active).all(&pool).await
-        });
-        let found = found.await.expect("the database answers");
-        let good = |row: &entity::prediction::Model| {
-            row.label.parse::<Label>().is_ok_and(|label| label.counts_as_good())
-        };
-        let bad = found.iter().filter(|row| row.confidence >= row.threshold && !good(row));
-        bad.filter_map(|row| ImageId::from_slice(&row.image_id)).map(|id| id.to_string()).collect()
-    }
-
-    /// How many images have rows.
-    pub async fn count_rows(&self) -> usize {
-        use orm::{EntityTrait, PaginatorTrait};
-        let count =
-            self.db.run(|pool| async move { entity::image::Entity::find().count(&pool).await });
-        count.await.map_or(0, |count| count as usize)
-    }
-
-    /// What is counted and what is there.
-    ///
-    /// # Panics
-    /// When the database does not answer.
-    pub async fn sums(&self) -> Sums {
-        use orm::EntityTrait;
-        let found = self.db.run(|pool| async move {
-            let runs = entity::run::Entity::find().all(&pool).await?;
-            let outcomes = entity::run_outcome::Entity::find().all(&pool).await?;
-            let days = entity::daily::Entity::find().all(&pool).await?;
-            Ok::<_, orm::DbErr>([
-                runs.iter().map(|row| row.images).sum(),
-                outcomes.iter().map(|row| row.images).sum(),
-                days.iter().map(|row| row.images).sum(),
-            ])
-        });
-        let counted = found.await.expect("the database answers");
-        Sums { counted, images: self.rows().await.len() as i64 }
-    }
-
     /// Messages of all stages, waiting or in hand, as the broker counts them (up to a second old).
     pub async fn in_queues(&self) -> Option<u64> {
         let queues = self.api().get("queues/{vhost}").await.ok()?;
@@ -424,16 +364,30 @@ impl Hall {
         dead
     }
 
+    /// Runs a command of the binary to its end; what it printed.
+    ///
+    /// # Panics
+    /// When it fails, or takes longer than two minutes.
+    pub async fn command(&self, args: &[&str]) -> String {
+        let mut command = self.begin(args);
+        let status = command.wait(Duration::from_secs(120)).await;
+        assert!(status.success(), "hydra {args:?}: {}", command.output());
+        command.output()
+    }
+
+    /// Starts a command of the binary.
+    pub fn begin(&self, args: &[&str]) -> Hydra {
+        let all = self.environment();
+        let all: Vec<(&str, &str)> = all.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        Hydra::start(args, &all)
+    }
+
     /// Sends all dead letters to their stages again, by the command for it.
     ///
     /// # Panics
     /// When the command fails.
     pub async fn replay_dead(&self) {
-        let all = self.environment();
-        let all: Vec<(&str, &str)> = all.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let mut command = Hydra::start(&["dead", "replay", "--all"], &all);
-        let status = command.wait(Duration::from_secs(60)).await;
-        assert!(status.success(), "{}", command.output());
+        self.command(&["dead", "replay", "--all"]).await;
     }
 
     /// Waits until every confirmed image has its row, with `dead` given up, and the queues are

@@ -11,10 +11,12 @@ pub mod chaos;
 mod hall;
 mod model;
 mod producer;
+mod rows;
 
-pub use hall::{Hall, Place, STAGES, Sums};
+pub use hall::{Hall, Place, STAGES};
 pub use model::{release_model_with, release_small_model};
 pub use producer::{Plot, Producer};
+pub use rows::Sums;
 
 /// How much of a fault is tried: `HYDRA_FAULTS_FULL=1` for all of it.
 pub fn sized(standard: usize, full: usize) -> usize {

@@ -78,6 +78,7 @@ pub struct Producer {
     /// By image id.
     pub ledger: Arc<Ledger<ImageId>>,
     next: Arc<AtomicU32>,
+    config: BrokerConfig,
 }
 
 impl Producer {
@@ -91,8 +92,13 @@ impl Producer {
             confirm_timeout_s: 3,
             declare: false,
         };
-        let transport = Arc::new(AmqpTransport::new(config));
-        Self { transport, ledger: Arc::default(), next: Arc::default() }
+        let transport = Arc::new(AmqpTransport::new(config.clone()));
+        Self { transport, ledger: Arc::default(), next: Arc::default(), config }
+    }
+
+    /// A connection of its own that waits long for confirms, for bodies that take long.
+    pub fn patient(&self) -> AmqpTransport {
+        AmqpTransport::new(BrokerConfig { confirm_timeout_s: 60, ..self.config.clone() })
     }
 
     /// The transport, for a look at queues and dead letters.

@@ -7,9 +7,11 @@
 
 mod backup;
 mod blobs;
+mod clock;
 mod config;
 mod ends;
 mod kills;
 mod messages;
+mod show;
 mod telemetry;
 mod upgrade;

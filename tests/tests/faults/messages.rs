@@ -1,6 +1,6 @@
 //! Messages of other versions, and producers that repeat themselves.
 
-use e2e::{Hall, Plot};
+use e2e::{Hall, Place, Plot, STAGES};
 use hydra_stage::{Destination, Message, Transport};
 use std::time::Duration;
 
@@ -64,6 +64,33 @@ async fn f40_rolling_upgrade() {
     // they are of images that the older version has done, so nothing is missing
     letters.drop_letters("resize", |_| true).await.unwrap();
     letters.close().await;
+    let balance = hall.settle(PATIENCE, 0).await;
+    assert_eq!(balance.rows, 20);
+}
+
+/// A body of 64 MB through the real broker: given up with its bytes and a reason that names it,
+/// while the others pass and no role keeps the memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_64_mb_is_refused_with_its_bytes_and_the_others_flow() {
+    let mut hall = Hall::open(Place::Shared, Place::Shared).await;
+    hall.variables.push(("HYDRA_BROKER__CONFIRM_TIMEOUT_S".into(), "60".into()));
+    hall.start_each(&STAGES).await;
+    let patient = hall.producer.patient();
+    let mut body = Plot::new(0).png;
+    body.resize(64 << 20, 7);
+    let message = Message { body: body.into(), ..Plot::new(0).message() };
+    patient.publish_image(message.clone()).await.unwrap();
+    patient.close().await;
+    hall.producer.publish(20).await;
+    hall.has_rows(20).await;
+    let parked = async || hall.producer.depth("ingest").await.is_some_and(|(_, dead)| dead == 1);
+    hydra_testkit::eventually("it is parked", parked).await;
+    let letters = hall.producer.transport().dead_letters();
+    let found = letters.drop_letters("ingest", |_| true).await.unwrap();
+    letters.close().await;
+    assert_eq!(found[0].reason, "refused");
+    assert!(found[0].error.contains("67108864 bytes"), "{}", found[0].error);
+    assert!(found[0].message.body == message.body, "with its bytes");
     let balance = hall.settle(PATIENCE, 0).await;
     assert_eq!(balance.rows, 20);
 }
