@@ -31,7 +31,7 @@ impl Default for DatabaseConfig {
             url: "sqlite:.hydra/hydra.db".into(),
             max_connections: 4,
             acquire_timeout_s: 5,
-            work_timeout_s: 30,
+            work_timeout_s: 60,
             statement_timeout_s: 0,
             read_only: false,
         }
