@@ -217,7 +217,8 @@ async fn install(data: String, extra: &[&str]) {
         .args(extra.iter().filter(|option| option.starts_with("--innodb")));
     let installed = tokio::task::spawn_blocking(move || install.output()).await;
     let installed = installed.expect("a thread").expect("MariaDB is installed");
-    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stdout));
+    let said = [&installed.stdout[..], &installed.stderr[..]].concat();
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&said));
 }
 
 #[cfg(test)]
