@@ -162,6 +162,27 @@ async fn what_is_unlike_training_is_novel_whatever_the_scores() {
 }
 
 #[tokio::test]
+async fn features_are_sent_where_the_model_names_them() {
+    let bench = Bench::new(InferConfig::default()).await;
+    let keep_up = bench.keep_up();
+    let named = ImportRequest { embedding: Some("features".into()), ..request() };
+    bench.release("A", &headed_as(1, &named), 0.0).await;
+    bench.release("B", &headed_as(2, &request()), 0.0).await;
+    bench.settle().await;
+    let outcomes = bench.all(vec![event("A", 1), event("B", 1), event("A", 2)]).await;
+    let sent = outcomes.iter().map(|o| &o.as_ref().unwrap().inferred.predictions[0].embedding);
+    let sent: Vec<_> = sent.collect();
+    assert_eq!(sent[0].len(), 4 * Sample::default().maps);
+    assert!(sent[1].is_empty());
+    assert_ne!(sent[0], sent[2], "another picture has other features");
+    // what is in memory is told, the trunk as shared
+    let held = bench.infer.models().held();
+    assert_eq!(held.len(), 2);
+    assert!(held.iter().all(|one| one.shared_bytes > 0 && one.shared_bytes < one.bytes));
+    keep_up.abort();
+}
+
+#[tokio::test]
 async fn without_a_model_the_reason_is_said() {
     let bench = Bench::new(InferConfig::default()).await;
     let keep_up = bench.keep_up();

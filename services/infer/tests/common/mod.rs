@@ -50,11 +50,15 @@ pub fn changed(
 
 /// A head of its own on the trunk that all of these share.
 pub fn headed(seed: u64) -> Bundle {
+    headed_as(seed, &request())
+}
+
+pub fn headed_as(seed: u64, request: &ImportRequest) -> Bundle {
     let sample = Sample::default();
     let trunk = onnx::encode(&trunk(&sample));
     let head = onnx::encode(&head_of(sample.maps, 3, seed));
     let source = Source::TrunkAndHead { trunk: &trunk, head: &head };
-    import(source, &request(), &runtime()).unwrap().bundle
+    import(source, request, &runtime()).unwrap().bundle
 }
 
 pub struct Bench {
