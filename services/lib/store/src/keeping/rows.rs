@@ -157,9 +157,7 @@ where
 }
 
 /// The values of an `in` list, the last one repeated up to a power of two: as with the chunks, so
-/// that few distinct statements are prepared. The driver keeps a hundred of them a connection. One
-/// more makes it close another first, and as its socket waits for the answer to what it sent
-/// before (Nagle), which a close does not have, that costs 40 ms.
+/// that few distinct statements are prepared: the driver keeps a hundred of them a connection.
 pub(crate) fn listed<T: Clone>(mut values: Vec<T>) -> Vec<T> {
     if let Some(last) = values.last().cloned() {
         values.resize(values.len().next_power_of_two(), last);

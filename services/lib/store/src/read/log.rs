@@ -103,8 +103,8 @@ fn beyond(which: &Troubles) -> Select<sequence::Entity> {
     find
 }
 
-/// The time of the newest image, so written that no engine takes an index for it. With an index and
-/// a limit, MariaDB walks the newest sequences first, of which there may be any number.
+/// The time of the newest image, so written that no engine takes an index for it: MariaDB sometimes
+/// makes a filter of all that came later out of that index, of which there may be any number.
 fn unindexed_last_us() -> SimpleExpr {
     Expr::col((sequence::Entity, C::LastUs)).add(0)
 }
