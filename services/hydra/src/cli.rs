@@ -515,8 +515,12 @@ pub struct Bench {
 pub enum Part {
     /// From a producer's message to the row, against the bare network.
     Whole,
-    /// A null model against bare lapin; memory.
+    /// A burst of one plot of each type; many plot types on one trunk.
+    Trunk,
+    /// A null model against bare lapin.
     Plumbing,
+    /// What a worker's memory grows by.
+    Memory,
     /// 80 plot types against 10,000.
     PlotTypes,
     /// One process against eight.
@@ -531,12 +535,14 @@ pub enum Part {
 
 impl Part {
     /// The cheap ones first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Pictures,
         Self::Maps,
         Self::Whole,
+        Self::Trunk,
         Self::Workers,
         Self::Plumbing,
+        Self::Memory,
         Self::PlotTypes,
         Self::Rows,
     ];

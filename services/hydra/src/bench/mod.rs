@@ -82,7 +82,9 @@ pub async fn bench(command: Bench, config: Config) -> anyhow::Result<ExitCode> {
         eprintln!("bench: {part:?}");
         let measured = match part {
             Part::Whole => whole::run(&scene, &settings).await,
+            Part::Trunk => whole::trunk(&scene, &settings).await,
             Part::Plumbing => plumbing::run(&scene, &settings).await,
+            Part::Memory => plumbing::memory(&scene, &settings).await,
             Part::PlotTypes => scale::plot_types(&scene, &settings).await,
             Part::Workers => scale::workers(&scene, &settings).await,
             Part::Pictures => pictures::run(&scene, &settings, &command.python),

@@ -5,12 +5,12 @@ use anyhow::Context;
 use hydra_model::{
     Bundle, Runtime, Session, Stopper, Tensor,
     import::{ImportRequest, Source, import},
-    manifest::{Normalisation, ScoreKind},
+    manifest::{Graphs, Normalisation, ScoreKind},
     onnx,
     samples::{self, Sample},
     scan::{Limits, SafeFile, scan},
 };
-use hydra_proto::{Label, registry::InputShape};
+use hydra_proto::{ContentHash, Label, ModelDigest, registry::InputShape};
 use hydra_train::{
     export,
     graph::{Graph, inception_v3},
@@ -18,6 +18,7 @@ use hydra_train::{
     weights::Weights,
 };
 use std::{
+    collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
@@ -91,22 +92,17 @@ impl Inception {
     pub fn heads(&self, runtime: &Runtime, count: usize) -> anyhow::Result<Vec<Bundle>> {
         let trunk = export::trunk(&self.graph, &self.weights, &[])?;
         let request = ImportRequest { normalisation: Normalisation::inside(), ..request()? };
-        let make = |seed: usize| {
-            let head = onnx::encode(&samples::head_of(FEATURES, LABELS.len(), seed as u64));
-            let source = Source::TrunkAndHead { trunk: &trunk, head: &head };
-            Ok(import(source, &request, runtime)?.bundle)
-        };
-        (0..count).map(make).collect()
+        family(&trunk, FEATURES, &request, runtime, count)
     }
 }
 
-/// A network that does nothing to speak of with pixels of InceptionV3's size.
+/// A network that takes pixels of InceptionV3's size and does nothing with them.
 ///
 /// # Errors
 /// When it cannot be imported.
 pub fn null(runtime: &Runtime) -> anyhow::Result<Bundle> {
     let sample = Sample {
-        head: samples::Head::Flat,
+        head: samples::Head::Null,
         width: INCEPTION.width as usize,
         height: INCEPTION.height as usize,
         labels: LABELS.len(),
@@ -124,13 +120,32 @@ pub fn null(runtime: &Runtime) -> anyhow::Result<Bundle> {
 pub fn small(runtime: &Runtime, count: usize) -> anyhow::Result<Vec<Bundle>> {
     let sample = Sample::default();
     let trunk = onnx::encode(&samples::trunk(&sample));
-    let request = request()?;
-    let make = |seed: usize| {
-        let head = onnx::encode(&samples::head_of(sample.maps, LABELS.len(), seed as u64));
-        let source = Source::TrunkAndHead { trunk: &trunk, head: &head };
-        Ok(import(source, &request, runtime)?.bundle)
+    family(&trunk, sample.maps, &request()?, runtime, count)
+}
+
+/// `count` heads on one trunk. The first is imported; the others differ from it by the head's
+/// file only and bring nothing else, since to import the trunk anew for each takes minutes.
+fn family(
+    trunk: &[u8],
+    features: usize,
+    request: &ImportRequest,
+    runtime: &Runtime,
+    count: usize,
+) -> anyhow::Result<Vec<Bundle>> {
+    let head = |seed: usize| onnx::encode(&samples::head_of(features, LABELS.len(), seed as u64));
+    let first = import(Source::TrunkAndHead { trunk, head: &head(0) }, request, runtime)?.bundle;
+    let sibling = |seed: usize| {
+        let head = head(seed);
+        let hash = ContentHash::of(&head);
+        let mut manifest = first.manifest.clone();
+        manifest.graphs = Graphs::TrunkAndHead { trunk: manifest.graphs.body(), head: hash };
+        let manifest_bytes = manifest.to_bytes()?;
+        let digest = ModelDigest::of(&manifest_bytes);
+        let files = BTreeMap::from([(hash, head)]);
+        anyhow::Ok(Bundle { digest, manifest, manifest_bytes, files })
     };
-    (0..count).map(make).collect()
+    let siblings: Vec<_> = (1..count).map(sibling).collect::<anyhow::Result<_>>()?;
+    Ok([first].into_iter().chain(siblings).collect())
 }
 
 /// The bare loop: a session a core with one thread each, over tensors that are ready, one at a

@@ -21,34 +21,37 @@ use std::collections::BTreeMap;
 
 /// Publishes under way at once.
 const UNDER_WAY: usize = 64;
+/// Images before memory is watched.
+const WARM_UP: usize = 30_000;
+/// Images between two looks at memory.
+const GROWTH_STEP: usize = 10_000;
 
-/// Rate against bare lapin, processor time an image, growth of memory.
+/// Rate against bare lapin, and processor time an image.
 ///
 /// # Errors
 /// When a part of the system fails.
 pub async fn run(scene: &Scene, settings: &Settings) -> anyhow::Result<Vec<Figure>> {
-    let runtime = Runtime::load(&crate::models::runtime_config(&scene.config))?;
-    let names = names("bench_null", 1)?;
-    scene.release(&[(names[0].clone(), networks::null(&runtime)?)]).await?;
-    let pixels = prepared(scene)?;
-    let size = pixels.first().map_or(0, |p| p.zstd.len());
-    let worker = Worker::start(&["infer", "keep"], &[]).await?;
-    let feed = Feed { scene, name: &names[0], pixels: &pixels };
+    let (feed, worker) = begin(scene).await?;
+    let size = feed.pixels.first().map_or(0, |p| p.zstd.len());
     feed.pass(settings.null_images / 5).await?;
-    let (mut ratio, mut ours, mut theirs, mut cpu, mut own) =
-        (vec![], vec![], vec![], vec![], vec![]);
+    let (mut ratio, mut ours, mut theirs) = (vec![], vec![], vec![]);
+    let (mut cpu, mut own, mut of_bare) = (vec![], vec![], vec![]);
     for _ in 0..settings.rounds {
-        let bare_s = bare::chain(&scene.config.broker, settings.null_images, size).await?;
-        let (before, before_own) = (servers_cpu_s() + worker.cpu_s()?, worker.cpu_s()?);
-        let ours_s = feed.pass(settings.null_images).await?;
         let per_image_ms = 1e3 / settings.null_images as f64;
-        cpu.push((servers_cpu_s() + worker.cpu_s()? - before) * per_image_ms);
-        own.push((worker.cpu_s()? - before_own) * per_image_ms);
+        let before_bare = servers_cpu_s();
+        let bare_s = bare::chain(&scene.config.broker, settings.null_images, size).await?;
+        let (before, before_own) = (servers_cpu_s(), worker.cpu_s()?);
+        of_bare.push((before - before_bare) * per_image_ms);
+        let ours_s = feed.pass(settings.null_images).await?;
+        let own_ms = (worker.cpu_s()? - before_own) * per_image_ms;
+        cpu.push((servers_cpu_s() - before) * per_image_ms + own_ms);
+        own.push(own_ms);
         ratio.push(bare_s / ours_s);
         ours.push(settings.null_images as f64 / ours_s);
         theirs.push(settings.null_images as f64 / bare_s);
     }
-    let mut figures = vec![
+    worker.stop().await?;
+    Ok(vec![
         Figure::new(
             "plumbing (infer with a null model, keep into the database) against bare lapin, two durable hops",
             "",
@@ -62,29 +65,51 @@ pub async fn run(scene: &Scene, settings: &Settings) -> anyhow::Result<Vec<Figur
             Bar::AtMost(2.0),
             &cpu,
         )
-        .of(format!("(workers {:.2})", median(&own))),
-    ];
-    figures.push(growth(&feed, &worker, settings).await?);
-    worker.stop().await?;
-    Ok(figures)
+        .of(format!(
+            "(workers {:.2}; the bare chain's broker {:.2})",
+            median(&own),
+            median(&of_bare)
+        )),
+    ])
 }
 
-/// Memory after a warm-up against memory after many more images.
-async fn growth(feed: &Feed<'_>, worker: &Worker, settings: &Settings) -> anyhow::Result<Figure> {
-    let warm_up = settings.growth_images / 5;
-    feed.pass(warm_up).await?;
-    let before = worker.resident_bytes()?;
-    let mut left = settings.growth_images;
+/// Memory after a warm-up against memory after many more images. The warm-up lets every buffer and
+/// cache reach the size that it keeps.
+///
+/// # Errors
+/// When a part of the system fails.
+pub async fn memory(scene: &Scene, settings: &Settings) -> anyhow::Result<Vec<Figure>> {
+    let (feed, worker) = begin(scene).await?;
+    let mut sizes = Vec::new();
+    let mut left = WARM_UP + settings.growth_images;
     while left > 0 {
-        let now = left.min(10_000);
+        if left <= settings.growth_images {
+            sizes.push(worker.resident_bytes()?);
+        }
+        let now = left.min(GROWTH_STEP);
         feed.pass(now).await?;
         left -= now;
     }
-    let grown = worker.resident_bytes()? - before;
-    let per_thousand = grown / 1024.0 / (settings.growth_images as f64 / 1e3);
+    sizes.push(worker.resident_bytes()?);
+    worker.stop().await?;
+    let (first, last) = (sizes[0], sizes[sizes.len() - 1]);
+    let per_thousand = (last - first) / 1024.0 / (settings.growth_images as f64 / 1e3);
     let what = format!("growth of memory over {} null images, an 1,000", settings.growth_images);
-    Ok(Figure::new(what, "KB", Bar::AtMost(1.0), &[per_thousand])
-        .of(format!("(at {:.0} MB)", before / 1e6)))
+    let sizes: Vec<String> = sizes.iter().map(|bytes| format!("{:.1}", bytes / 1e6)).collect();
+    Ok(vec![
+        Figure::new(what, "KB", Bar::AtMost(1.0), &[per_thousand])
+            .of(format!("(MB every {GROWTH_STEP}: {})", sizes.join(" "))),
+    ])
+}
+
+/// A null model in service, and a worker that runs it and keeps.
+async fn begin(scene: &Scene) -> anyhow::Result<(Feed<'_>, Worker)> {
+    let runtime = Runtime::load(&crate::models::runtime_config(&scene.config))?;
+    let name = names("bench_null", 1)?.remove(0);
+    scene.release(&[(name.clone(), networks::null(&runtime)?)]).await?;
+    let pixels = prepared(scene)?;
+    let worker = Worker::start(&["infer", "keep"], &[]).await?;
+    Ok((Feed { scene, name, pixels }, worker))
 }
 
 /// Pixels of the scene's plots at the network's size, as resize packs them.
@@ -99,8 +124,8 @@ fn prepared(scene: &Scene) -> anyhow::Result<Vec<Pixels>> {
 
 struct Feed<'a> {
     scene: &'a Scene,
-    name: &'a PlotTypeName,
-    pixels: &'a [Pixels],
+    name: PlotTypeName,
+    pixels: Vec<Pixels>,
 }
 
 impl Feed<'_> {
@@ -124,7 +149,7 @@ impl Feed<'_> {
         let content = ContentHash::of(&[run.to_be_bytes(), (at as u32).to_be_bytes()].concat());
         let chunk = Some(at as u32 + 1);
         let image = Image {
-            id: ImageId::of(self.name, run, chunk, &content).to_field(),
+            id: ImageId::of(&self.name, run, chunk, &content).to_field(),
             plot_type: self.name.to_string(),
             run,
             chunk,

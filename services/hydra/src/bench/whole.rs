@@ -7,62 +7,60 @@ use super::{
     networks::{Inception, Loop},
     scene::{Scene, names},
 };
-use hydra_model::Runtime;
+use hydra_model::{Bundle, Runtime};
+use hydra_proto::PlotTypeName;
 
 /// Plot types of a hall.
 const HALL: usize = 80;
 
-/// Rate, burst, and one trunk for many plot types.
+/// The rate with one plot type.
 ///
 /// # Errors
 /// When a part of the system fails.
 pub async fn run(scene: &Scene, settings: &Settings) -> anyhow::Result<Vec<Figure>> {
-    let runtime = Runtime::load(&crate::models::runtime_config(&scene.config))?;
     let network = Inception::new()?;
-    let threads = scene.config.work.threads();
-    let mut bare = Loop::new(&runtime, &network.file()?, threads)?;
     let one = names("bench_whole", 1)?;
-    let many = names("bench_trunk", HALL)?;
-    let heads = network.heads(&runtime, HALL)?;
-    let own = network.whole(&runtime)?;
-    scene.release(&one.iter().cloned().zip([own]).collect::<Vec<_>>()).await?;
-
-    let others = Worker::start(&["ingest", "resize", "gradcam", "keep"], &[]).await?;
-    let infer = Worker::start(&["infer"], &[]).await?;
-    // the first images load the network
-    pass(scene, &one, threads).await?;
+    let bundles = vec![network.whole(&runtime(scene)?)?];
+    let mut stand = Stand::open(scene, &network, &one, bundles, settings.images / 4).await?;
     let (mut rate, mut whole_s, mut bare_s, mut cpu) = (vec![], vec![], vec![], vec![]);
     for _ in 0..settings.rounds {
-        let bare_round_s = bare.run(settings.images)?;
-        let before = infer.cpu_s()? + others.cpu_s()?;
-        let (whole_round_s, _) = pass(scene, &one, settings.images).await?;
-        cpu.push((infer.cpu_s()? + others.cpu_s()? - before) / settings.images as f64 * 1e3);
+        let bare_round_s = stand.bare.run(settings.images)?;
+        let before = stand.cpu_s()?;
+        let whole_round_s = pass(scene, &one, settings.images).await?;
+        cpu.push((stand.cpu_s()? - before) / settings.images as f64 * 1e3);
         rate.push(bare_round_s / whole_round_s);
         bare_s.push(bare_round_s);
         whole_s.push(whole_round_s);
     }
+    stand.close().await?;
     let per_s = |seconds: &[f64]| settings.images as f64 / median(seconds);
-    let mut figures = vec![
+    Ok(vec![
         Figure::new("end to end against the bare loop, InceptionV3", "", Bar::AtLeast(0.95), &rate)
             .of(format!("({:.2} / {:.2} images/s)", per_s(&whole_s), per_s(&bare_s))),
         Figure::new("processor time an image, InceptionV3, all roles", "ms", Bar::None, &cpu),
-    ];
+    ])
+}
 
-    scene.release(&many.iter().cloned().zip(heads).collect::<Vec<_>>()).await?;
-    // loads the trunk and the heads
-    pass(scene, &many, 2 * HALL).await?;
+/// A burst of one plot of each type, and what many plot types on one trunk cost.
+///
+/// # Errors
+/// When a part of the system fails.
+pub async fn trunk(scene: &Scene, settings: &Settings) -> anyhow::Result<Vec<Figure>> {
+    let network = Inception::new()?;
+    let many = names("bench_trunk", HALL)?;
+    let heads = network.heads(&runtime(scene)?, HALL)?;
+    let mut stand = Stand::open(scene, &network, &many, heads, HALL).await?;
     let (mut burst, mut spread, mut memory) = (vec![], vec![], vec![]);
     for _ in 0..settings.rounds {
-        let bare_round_s = bare.run(HALL)?;
-        let (many_s, _) = pass(scene, &many, HALL).await?;
-        let (one_s, _) = pass(scene, &many[..1], HALL).await?;
-        burst.push(many_s / bare_round_s);
+        let bare_s = stand.bare.run(HALL)?;
+        let many_s = pass(scene, &many, HALL).await?;
+        let one_s = pass(scene, &many[..1], HALL).await?;
+        burst.push(many_s / bare_s);
         spread.push(many_s / one_s);
-        memory.push(infer.resident_bytes()? / 1e6);
+        memory.push(stand.infer.resident_bytes()? / 1e6);
     }
-    infer.stop().await?;
-    others.stop().await?;
-    figures.extend([
+    stand.close().await?;
+    Ok(vec![
         Figure::new(
             "burst of 80 plots, one of each type: last verdict against the bare loop",
             "",
@@ -76,24 +74,58 @@ pub async fn run(scene: &Scene, settings: &Settings) -> anyhow::Result<Vec<Figur
             &spread,
         ),
         Figure::new(
-            "memory of infer with two InceptionV3 loaded, one of them a trunk with 80 heads",
+            "memory of infer, InceptionV3 as a trunk with 80 heads",
             "MB",
             Bar::AtMost(600.0),
             &memory,
         ),
-    ]);
-    Ok(figures)
+    ])
+}
+
+fn runtime(scene: &Scene) -> anyhow::Result<Runtime> {
+    Ok(Runtime::load(&crate::models::runtime_config(&scene.config))?)
+}
+
+/// The bare network in this process; the roles in two others, `infer` alone in its own.
+struct Stand {
+    bare: Loop,
+    infer: Worker,
+    others: Worker,
+}
+
+impl Stand {
+    /// Puts the bundles into service, starts the roles, and warms them up with some plots.
+    async fn open(
+        scene: &Scene,
+        network: &Inception,
+        names: &[PlotTypeName],
+        bundles: Vec<Bundle>,
+        warm_up: usize,
+    ) -> anyhow::Result<Self> {
+        let bare = Loop::new(&runtime(scene)?, &network.file()?, scene.config.work.threads())?;
+        scene.release(&names.iter().cloned().zip(bundles).collect::<Vec<_>>()).await?;
+        let others = Worker::start(&["ingest", "resize", "gradcam", "keep"], &[]).await?;
+        let infer = Worker::start(&["infer"], &[]).await?;
+        pass(scene, names, warm_up).await?;
+        Ok(Self { bare, infer, others })
+    }
+
+    /// Processor time of the roles so far.
+    fn cpu_s(&self) -> anyhow::Result<f64> {
+        Ok(self.infer.cpu_s()? + self.others.cpu_s()?)
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        self.infer.stop().await?;
+        self.others.stop().await
+    }
 }
 
 /// Sends plots and waits for their rows. Returns seconds from the first message to the last
-/// commit, and the run.
-async fn pass(
-    scene: &Scene,
-    names: &[hydra_proto::PlotTypeName],
-    count: usize,
-) -> anyhow::Result<(f64, u32)> {
+/// commit.
+async fn pass(scene: &Scene, names: &[PlotTypeName], count: usize) -> anyhow::Result<f64> {
     let run = scene.run();
     let begun_us = scene.send(names, run, count).await?;
     let ended_us = scene.rows(run, count).await?;
-    Ok(((ended_us - begun_us) as f64 / 1e6, run))
+    Ok((ended_us - begun_us) as f64 / 1e6)
 }

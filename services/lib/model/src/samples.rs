@@ -26,6 +26,8 @@ pub enum Head {
     Unknown,
     /// No convolution at all: a layer on the pixels.
     Flat,
+    /// Nothing at all: the scores are the channels of the first pixel, as many as labels.
+    Null,
 }
 
 /// A small classifier to make.
@@ -129,6 +131,11 @@ pub fn classifier(sample: &Sample) -> ModelProto {
     let logits = if sample.head == Head::Flat {
         let flat = w.op("Flatten", "flat", &["image"], vec![]);
         w.linear("fc", &flat, width * height * channels, labels)
+    } else if sample.head == Head::Null {
+        let [from, to, axes] = [("from", [0, 0]), ("to", [1, 1]), ("axes", [2, 3])]
+            .map(|(name, values)| w.constant(tensor_i64(name, &[2], &values)));
+        let pixel = w.op("Slice", "pixel", &["image", &from, &to, &axes], vec![]);
+        w.op("Flatten", "channels", &[&pixel], vec![])
     } else {
         let first = w.conv("conv1", "image", [8, channels, 3, 3]);
         let first = w.op("Relu", "relu1", &[&first], vec![]);
@@ -205,7 +212,7 @@ fn head(w: &mut Writer, sample: &Sample, last: &str) -> String {
             let odd = w.op("Softsign", "odd", &[&flat], vec![]);
             w.linear("fc", &odd, maps, labels)
         }
-        Head::Flat => unreachable!("it has no maps"),
+        Head::Flat | Head::Null => unreachable!("it has no maps"),
     }
 }
 
