@@ -499,6 +499,9 @@ pub struct Bench {
     /// Fewer images and rows; the figures are rougher.
     #[arg(long)]
     pub quick: bool,
+    /// Images in the tables at the end, instead of ten million (of 300,000 with `--quick`).
+    #[arg(long)]
+    pub rows: Option<usize>,
     /// Write the figures to this file too.
     #[arg(long)]
     pub json: Option<PathBuf>,

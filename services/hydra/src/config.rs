@@ -79,6 +79,8 @@ pub struct Onnx {
 #[serde(deny_unknown_fields)]
 pub struct Work {
     threads: u16,
+    /// Estimated memory of loaded models, beyond which the least recently used go.
+    pub models_memory_mb: u64,
 }
 
 impl Work {
@@ -176,6 +178,7 @@ impl Config {
         let rules = [
             ("hall.name", self.hall.name.trim().is_empty(), "is empty".to_owned()),
             ("work.threads", self.work.threads > 1_024, "is more than 1024".to_owned()),
+            ("work.models_memory_mb", self.work.models_memory_mb == 0, "is 0".to_owned()),
             ("shutdown.grace_s", !(1..=3_600).contains(&grace_s), "is not from 1 to 3600".into()),
             missing("onnx.library", &self.onnx.library),
             missing("broker.ca_file", self.broker.ca_file.as_deref().unwrap_or(Path::new(""))),

@@ -7,7 +7,7 @@ use crate::{
     process::{Parts, Process, listen},
 };
 use hydra_gradcam::Gradcam;
-use hydra_infer::Infer;
+use hydra_infer::{Infer, InferConfig};
 use hydra_ingest::{
     AmqpDoor, Door,
     folder::FolderDoor,
@@ -127,8 +127,13 @@ fn infer(
 ) -> anyhow::Result<()> {
     let runtime = Runtime::load(&runtime_config(&parts.config))?;
     let library = parts.config.library(parts.blobs.clone())?;
-    let threads = parts.config.work.threads();
-    let infer = Infer::new(library, &runtime, registry, threads, parts.health.clone())?;
+    let work = &parts.config.work;
+    let config = InferConfig {
+        threads: work.threads(),
+        models_memory_mb: work.models_memory_mb,
+        ..InferConfig::default()
+    };
+    let infer = Infer::with_config(library, &runtime, registry, config, parts.health.clone())?;
     parts.health.holds(Infer::NAME, inventory(infer.models()));
     let (lost, keep_up, stop) = (infer.gave_up(), infer.keep_up(), parts.stop.clone());
     process.spawn("infer watch", async move {

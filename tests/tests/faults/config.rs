@@ -43,6 +43,7 @@ const CASES: &[Case] = &[
     Variable("HYDRA_ONNX__LIBRARY", "/nowhere/libonnxruntime.so", "onnx.library"),
     Variable("HYDRA_WORK__THREADS", "-2", "work.threads"),
     Variable("HYDRA_WORK__THREADS", "5000", "work.threads"),
+    Variable("HYDRA_WORK__MODELS_MEMORY_MB", "0", "work.models_memory_mb"),
     Variable("HYDRA_INGEST__ADDRESS", "everywhere", "ingest.address"),
     Variable("HYDRA_INGEST__ADDRESS", "127.0.0.1:99999", "ingest.address"),
     Variable("HYDRA_QUERY__ADDRESS", "localhost:8080", "query.address"),

@@ -61,7 +61,8 @@ impl Settings {
             rows: 300_000,
             ..full
         };
-        if command.quick { quick } else { full }
+        let settings = if command.quick { quick } else { full };
+        Self { rows: command.rows.unwrap_or(settings.rows), ..settings }
     }
 }
 

@@ -24,6 +24,8 @@ use tokio::time::sleep;
 
 /// Plot types of a hall as it is.
 const FEW: usize = 80;
+/// Images of a round.
+const SAMPLE: usize = 2_000;
 /// How long the sleeping model takes.
 const SLEEP: Duration = Duration::from_millis(50);
 
@@ -39,24 +41,28 @@ pub async fn plot_types(scene: &Scene, settings: &Settings) -> anyhow::Result<Ve
     let few = &all[..FEW.min(all.len())];
     let count = settings.plot_types;
     scene.release(&pairs[..few.len()]).await?;
-    let worker = Worker::start(&["ingest", "resize", "infer", "gradcam", "keep"], &[]).await?;
-    let pass = async |names: &[_]| -> anyhow::Result<f64> {
+    let roles = ["ingest", "resize", "infer", "gradcam", "keep"];
+    let worker = Worker::start(&roles, &[("HYDRA_WORK__MODELS_MEMORY_MB", "8192")]).await?;
+    let pass = async |names: &[_], images: usize| -> anyhow::Result<f64> {
         let (run, before) = (scene.run(), worker.cpu_s()?);
-        scene.send(names, run, count).await?;
-        scene.rows(run, count).await?;
-        Ok((worker.cpu_s()? - before) / count as f64 * 1e3)
+        scene.send(names, run, images).await?;
+        scene.rows(run, images).await?;
+        Ok((worker.cpu_s()? - before) / images as f64 * 1e3)
     };
-    pass(few).await?;
+    pass(few, SAMPLE).await?;
     let mut with_few = Vec::new();
     for _ in 0..settings.rounds {
-        with_few.push(pass(few).await?);
+        with_few.push(pass(few, SAMPLE).await?);
     }
     scene.release(&pairs[few.len()..]).await?;
     // loads every model
-    pass(&all).await?;
+    pass(&all, count).await?;
     let mut with_all = Vec::new();
-    for _ in 0..settings.rounds {
-        with_all.push(pass(&all).await?);
+    for round in 0..settings.rounds {
+        // other plot types in every round, spread over all of them
+        let step = (count / SAMPLE).max(1);
+        let some: Vec<_> = all.iter().skip(round % step).step_by(step).cloned().collect();
+        with_all.push(pass(&some, SAMPLE).await?);
     }
     let memory = worker.resident_bytes()? / 1e6;
     worker.stop().await?;

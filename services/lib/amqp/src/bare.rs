@@ -35,11 +35,11 @@ pub async fn chain(
 ) -> anyhow::Result<f64> {
     let connect = || Connection::connect(&config.url, ConnectionProperties::default());
     let (feeding, consuming, publishing) = (connect().await?, connect().await?, connect().await?);
-    let setting_up = consuming.create_channel().await?;
+    let setting_up = feeding.create_channel().await?;
     for queue in QUEUES {
         topology::declare(&setting_up, queue, &Policy::default()).await?;
     }
-    let [first, second] =
+    let [mut first, mut second] =
         [consumer(&consuming, QUEUES[0]).await?, consumer(&consuming, QUEUES[1]).await?];
     let feed = confirming(&feeding).await?;
     let out = confirming(&publishing).await?;
@@ -54,8 +54,11 @@ pub async fn chain(
         }
         anyhow::Ok(())
     };
-    tokio::try_join!(feeder, hop(first, &out, messages), sink(second, messages))?;
+    tokio::try_join!(feeder, hop(&mut first, &out, messages), sink(&mut second, messages))?;
     let seconds = begun.elapsed().as_secs_f64();
+    // with their connection: lapin cancels a consumer that is dropped before, and fails when the
+    // answer crosses the end
+    consuming.close(200, "done".into()).await?;
     for queue in QUEUES {
         let mut names = vec![queue.to_owned(), topology::dead_queue(queue)];
         let delays = Policy::default().retry_delays;
@@ -66,7 +69,7 @@ pub async fn chain(
             setting_up.queue_delete(name.as_str().into(), options).await?;
         }
     }
-    for connection in [feeding, consuming, publishing] {
+    for connection in [feeding, publishing] {
         connection.close(200, "done".into()).await?;
     }
     Ok(seconds)
@@ -94,7 +97,7 @@ async fn publish(channel: &Channel, queue: &str, body: &[u8]) -> anyhow::Result<
     Ok(())
 }
 
-async fn hop(mut from: Consumer, out: &Channel, messages: usize) -> anyhow::Result<()> {
+async fn hop(from: &mut Consumer, out: &Channel, messages: usize) -> anyhow::Result<()> {
     let mut open = FuturesUnordered::new();
     for _ in 0..messages {
         let delivery = from.next().await.context("the consumer ended")??;
@@ -110,7 +113,7 @@ async fn hop(mut from: Consumer, out: &Channel, messages: usize) -> anyhow::Resu
     Ok(())
 }
 
-async fn sink(mut from: Consumer, messages: usize) -> anyhow::Result<()> {
+async fn sink(from: &mut Consumer, messages: usize) -> anyhow::Result<()> {
     for _ in 0..messages {
         let delivery = from.next().await.context("the consumer ended")??;
         delivery.acker.ack(BasicAckOptions::default()).await?;
