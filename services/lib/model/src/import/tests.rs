@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     RuntimeConfig, Session, Stopper, Tensor,
-    manifest::{Graphs, Layout, Novelty, NoveltyKind},
+    manifest::{Graphs, Guards, Layout, Novelty, NoveltyKind},
     onnx::{
         self, DataType, Dim, GraphProto, ModelProto, TensorProto, attr_int, attr_ints, encode,
         model, node, value_info,
