@@ -68,7 +68,7 @@ pub(crate) fn of(
     let sure = confidence >= threshold;
     let known_fault = sure && !label.counts_as_good();
     let overruled = manifest.novelty.as_ref().zip(guard).is_some_and(|(spec, guard)| {
-        guard.novel && !(spec.guards == Guards::Good && !label.counts_as_good())
+        guard.novel && (spec.guards != Guards::Good || label.counts_as_good())
     });
     let state = match strange.layout {
         Some(_) if !known_fault => VerdictState::Novel,

@@ -253,7 +253,7 @@ fn main() -> Result<()> {
             let before = seen.entry(&train.labels[*index]).or_default();
             *before += 1;
             let of = counts[train.labels[*index].as_str()].min(every);
-            let part = if *before % of == 0 { Part::Validation } else { Part::Train };
+            let part = if before.is_multiple_of(of) { Part::Validation } else { Part::Train };
             (*index, part)
         })
         .collect();

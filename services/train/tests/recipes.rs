@@ -263,10 +263,10 @@ fn a_fault_that_was_never_seen_is_bad_or_novel_and_goods_stay_good() {
         let (good, p) = said(&mut runner, &learnt, &pixels);
         alarms += usize::from(good >= 0.5 && p < novelty.threshold);
         // training knew holes; this is a bright band, which no label named
-        for at in 0..SHAPE.size_bytes() {
+        for (at, value) in pixels.iter_mut().enumerate() {
             let (x, y) = (at / 3 % 32, at / 96);
             if (8..24).contains(&x) && (12..15).contains(&y) {
-                pixels[at] = 250;
+                *value = 250;
             }
         }
         let (good, p) = said(&mut runner, &learnt, &pixels);

@@ -92,7 +92,7 @@ async fn doubt_and_drift_are_reasons_and_no_policy_is_none() {
     // messages say 0.9 Good, or 0.1 where they say Bad
     activate(&db, 0.9).await;
     let keep = Keep::new(db.clone());
-    let said = |n: u32| if n % 4 == 0 { UNSURE } else { GOOD };
+    let said = |n: u32| if n.is_multiple_of(4) { UNSURE } else { GOOD };
     let plots: Vec<Plot> = (0..80).map(|n| Plot::new("CDC", n, &[said(n)])).collect();
     write(&keep, plots.iter().map(Plot::message).collect()).await;
     let id = rows::<plot_type::Entity>(&db).await[0].id;

@@ -71,10 +71,10 @@ pub enum JobError {
     Blob(#[from] BlobError),
     /// The library.
     #[error("the library")]
-    Library(#[from] LibraryError),
+    Library(#[source] Box<LibraryError>),
     /// The new model is not in the library.
     #[error("the model was not added")]
-    Add(#[from] AddError),
+    Add(#[source] Box<AddError>),
     /// Originals or the folder for their pixels.
     #[error(transparent)]
     Stored(#[from] StoredError),
@@ -113,6 +113,18 @@ pub enum JobError {
     /// The work panicked.
     #[error("training broke off")]
     Broken(#[from] tokio::task::JoinError),
+}
+
+impl From<LibraryError> for JobError {
+    fn from(error: LibraryError) -> Self {
+        Self::Library(Box::new(error))
+    }
+}
+
+impl From<AddError> for JobError {
+    fn from(error: AddError) -> Self {
+        Self::Add(Box::new(error))
+    }
 }
 
 /// Runs jobs.

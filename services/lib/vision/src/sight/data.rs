@@ -116,7 +116,7 @@ impl Marks {
         let columns = self.by_column.len();
         let at = |x: usize, y: usize| self.marked[y * columns + x];
         let across = lines(&self.by_row, columns, |y, x| at(x, y));
-        let upright = lines(&self.by_column, self.by_row.len(), |x, y| at(x, y));
+        let upright = lines(&self.by_column, self.by_row.len(), at);
         let rows = || across.iter().enumerate().filter(|(_, line)| !**line).map(|(y, _)| y);
         let all: u32 = rows().map(|y| self.by_row[y]).sum();
         let of_line = |x: usize| rows().filter(|y| at(x, *y)).count();
