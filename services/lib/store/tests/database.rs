@@ -23,7 +23,7 @@ async fn migrating_together_migrates_once() {
     for engine in Engine::ALL {
         let scratch = hydra_testkit::Database::create(engine);
         let db = Database::connect(&DatabaseConfig::at(&scratch.url)).await.unwrap();
-        let steps = ["m20261123_schema", "m20261126_training"];
+        let steps = ["m20261123_schema", "m20261126_watching", "m20261126_training"];
         assert_eq!(db.pending_migrations().await.unwrap(), steps);
         let tasks = [db.clone(), db.clone(), db.clone()]
             .map(|db| tokio::spawn(async move { db.migrate().await }));

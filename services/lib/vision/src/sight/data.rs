@@ -73,7 +73,11 @@ fn drawn(sheet: Sheet<'_>, frame: &Frame, marks: &mut Marks) -> usize {
             }
         }
     }
-    marks.count()
+    marks.count(|x, y| {
+        let (x, y) = (x + left, y + top);
+        let holds = |b: &Frame| (b.left..=b.right).contains(&x) && (b.top..=b.bottom).contains(&y);
+        frame.boxes.iter().any(holds)
+    })
 }
 
 /// Which pixels of a frame are data, with their sums by row and column.
@@ -111,12 +115,13 @@ impl Marks {
         self.by_row[row] += sum;
     }
 
-    /// How many are marked, without thin lines.
-    fn count(&self) -> usize {
+    /// How many are marked, without thin lines; a line may go on behind what is hidden.
+    fn count(&self, hidden: impl Fn(usize, usize) -> bool) -> usize {
         let columns = self.by_column.len();
         let at = |x: usize, y: usize| self.marked[y * columns + x];
-        let across = lines(&self.by_row, columns, |y, x| at(x, y));
-        let upright = lines(&self.by_column, self.by_row.len(), at);
+        let reached = |x: usize, y: usize| at(x, y) || hidden(x, y);
+        let across = lines(&self.by_row, columns, |y, x| reached(x, y));
+        let upright = lines(&self.by_column, self.by_row.len(), |x, y| reached(x, y));
         let rows = || across.iter().enumerate().filter(|(_, line)| !**line).map(|(y, _)| y);
         let all: u32 = rows().map(|y| self.by_row[y]).sum();
         let of_line = |x: usize| rows().filter(|y| at(x, *y)).count();
@@ -134,7 +139,7 @@ fn lines(sums: &[u32], length: usize, at: impl Fn(usize, usize) -> bool) -> Vec<
         other.and_then(|other| sums.get(other)).is_none_or(|sum| *sum as usize * 10 < length)
     };
     let thin = |(line, sum): (usize, &u32)| {
-        *sum as usize * 10 >= length * 3
+        *sum as usize * 5 >= length
             && lonely(line.checked_sub(4))
             && lonely(Some(line + 4))
             && (0..end).any(|i| at(line, i))

@@ -166,14 +166,15 @@ impl Frames {
         frames
     }
 
-    /// What holds other frames is a border; what is held is a box, if it is one of text.
+    /// What other frames fill to two fifths is a border, as three panels in places for four do; what
+    /// is held is a box, if it is one of text.
     fn sorted(&self, mut found: Vec<Frame>, width: usize) -> Vec<Frame> {
         found.sort_by_key(|frame| std::cmp::Reverse(frame.area()));
         let held = |outer: &Frame, all: &[Frame]| -> usize {
             all.iter().filter(|f| *f != outer && outer.holds(f)).map(Frame::area).sum()
         };
         let borders: Vec<bool> =
-            found.iter().map(|frame| held(frame, &found) * 20 >= frame.area() * 9).collect();
+            found.iter().map(|frame| held(frame, &found) * 5 >= frame.area() * 2).collect();
         let mut kept = borders.iter();
         found.retain(|_| kept.next().is_some_and(|border| !border));
         let mut panels: Vec<Frame> = Vec::new();
