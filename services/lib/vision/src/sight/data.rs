@@ -121,7 +121,7 @@ impl Marks {
         let at = |x: usize, y: usize| self.marked[y * columns + x];
         let reached = |x: usize, y: usize| at(x, y) || hidden(x, y);
         let across = lines(&self.by_row, columns, |y, x| reached(x, y));
-        let upright = lines(&self.by_column, self.by_row.len(), |x, y| reached(x, y));
+        let upright = lines(&self.by_column, self.by_row.len(), reached);
         let rows = || across.iter().enumerate().filter(|(_, line)| !**line).map(|(y, _)| y);
         let all: u32 = rows().map(|y| self.by_row[y]).sum();
         let of_line = |x: usize| rows().filter(|y| at(x, *y)).count();
