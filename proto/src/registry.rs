@@ -5,7 +5,7 @@
 
 use crate::{Label, ModelDigest, PlotTypeName, Threshold, events::Fit};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Every plot type and model alias of a hall, as of one generation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +25,8 @@ pub struct PlotType {
     pub active: Option<Release>,
     /// The model that predicts in the shadow.
     pub candidate: Option<Release>,
+    /// Labels that alarm the shift.
+    pub bad_labels: Arc<[Label]>,
 }
 
 /// A model as released for a plot type: thresholds are the release's, not the bundle's.
@@ -98,7 +100,7 @@ mod tests {
         let mut registry = Registry::default();
         registry.plot_types.insert(
             name.clone(),
-            PlotType { disabled: false, active: release(299), candidate: release(128) },
+            PlotType { active: release(299), candidate: release(128), ..PlotType::default() },
         );
         let widths: Vec<u32> = registry.shapes(&name).iter().map(|s| s.width).collect();
         assert_eq!(widths, [128, 299]);
@@ -113,7 +115,7 @@ mod tests {
         assert!(registry.shapes(&name).is_empty());
         registry.plot_types.insert(
             name.clone(),
-            PlotType { disabled: true, active: release(299), candidate: None },
+            PlotType { disabled: true, active: release(299), ..PlotType::default() },
         );
         assert!(registry.shapes(&name).is_empty());
     }

@@ -7,7 +7,7 @@ use crate::{
 use hydra_blobs::{BlobError, Blobs};
 use hydra_model::{Model, Unavailable, manifest::Batch};
 use hydra_proto::{
-    ContentHash, InvalidName, PlotTypeName,
+    ContentHash, InvalidName, Label, PlotTypeName,
     events::{Image, ImageResized, ModelRole, Pixels},
     registry::{InputShape, Release},
 };
@@ -20,6 +20,8 @@ pub(crate) struct Question {
     pub image: usize,
     pub role: ModelRole,
     pub release: Release,
+    /// Labels of the plot type that alarm the shift.
+    pub bad_labels: Arc<[Label]>,
     pub model: Arc<Model>,
     pub source: Source,
 }
@@ -47,18 +49,19 @@ pub(crate) async fn ask(
     let name: PlotTypeName =
         image.plot_type.parse().map_err(|error: InvalidName| Failure::Refused(error.into()))?;
     let table = serving.table();
-    match table.plot_type(&name) {
+    let bad_labels = match table.plot_type(&name) {
         None => return Ok(Asked::Nobody("no model")),
         Some(entry) if entry.disabled => return Ok(Asked::Nobody("plot type disabled")),
-        Some(_) => {}
-    }
+        Some(entry) => entry.bad_labels.clone(),
+    };
     let before = questions.len();
     for role in [ModelRole::Active, ModelRole::Candidate] {
         let Some(release) = table.release(&name, role) else { continue };
         match question(event, image, release, serving, blobs).await {
             Ok((model, source)) => {
-                let release = release.clone();
-                questions.push(Question { image: index, role, release, model, source });
+                let (release, bad_labels) = (release.clone(), bad_labels.clone());
+                let question = Question { image: index, role, release, bad_labels, model, source };
+                questions.push(question);
             }
             // a candidate in trouble must not keep the shift's verdict
             Err(failure) if role == ModelRole::Candidate => {

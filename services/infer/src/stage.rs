@@ -179,7 +179,7 @@ fn judged(
     let mut predictions = Vec::with_capacity(answers.len());
     let (mut wanted, mut bad) = (None, false);
     for (question, answer) in answers {
-        let Question { role, release, model, source, .. } = question;
+        let Question { role, release, bad_labels, model, source, .. } = question;
         let manifest = &model.manifest;
         let predicted = answer.map_err(failure).and_then(|raw| {
             let strange = Strange::to(manifest, &event);
@@ -198,10 +198,11 @@ fn judged(
             Err(failure) => return Err(failure),
         };
         count(&prediction);
-        if verdict::wants_a_map(manifest, &prediction) {
+        let alarms = verdict::alarms(&prediction, &bad_labels);
+        if verdict::wants_a_map(manifest, &prediction, alarms) {
             wanted = Some(map_wanted(&event, &prediction, source));
         }
-        bad |= verdict::is_bad(&prediction);
+        bad |= alarms;
         predictions.push(prediction);
     }
     let done = done(event, predictions, wanted, "");

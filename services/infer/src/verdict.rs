@@ -99,19 +99,16 @@ pub(crate) fn of(
     })
 }
 
-fn counts_as_good(prediction: &Prediction) -> bool {
-    prediction.label.parse::<Label>().is_ok_and(|label| label.counts_as_good())
-}
-
 /// Whether this is what the shift is alarmed by.
-pub(crate) fn is_bad(prediction: &Prediction) -> bool {
+pub(crate) fn alarms(prediction: &Prediction, bad_labels: &[Label]) -> bool {
     prediction.role() == ModelRole::Active
         && prediction.state() == VerdictState::Confirmed
-        && !counts_as_good(prediction)
+        && bad_labels.iter().any(|label| label.as_str() == prediction.label)
 }
 
-/// Whether people will want to see why: for what asks for attention, if the model can say.
-pub(crate) fn wants_a_map(manifest: &Manifest, prediction: &Prediction) -> bool {
-    let notable = !counts_as_good(prediction) || prediction.state() != VerdictState::Confirmed;
-    prediction.role() == ModelRole::Active && notable && manifest.explain.method().is_some()
+/// Whether people will want to see why: for what alarms, is unsure or is new, if the model can say.
+pub(crate) fn wants_a_map(manifest: &Manifest, prediction: &Prediction, alarms: bool) -> bool {
+    let unsettled =
+        prediction.role() == ModelRole::Active && prediction.state() != VerdictState::Confirmed;
+    (alarms || unsettled) && manifest.explain.method().is_some()
 }

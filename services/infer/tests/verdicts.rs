@@ -16,6 +16,7 @@ use hydra_proto::{
     registry::InputShape,
 };
 use hydra_stage::Failure;
+use std::collections::BTreeSet;
 
 fn sample(seed: u64) -> Sample {
     Sample { seed, ..Sample::default() }
@@ -57,6 +58,18 @@ async fn a_map_is_wanted_for_what_asks_for_attention() {
         let good = outcome.inferred.predictions[0].label == "Good";
         assert_eq!(outcome.wanted.is_some(), !good);
     }
+    // only what the hall declares as bad alarms
+    bench.edit("A", |entry| entry.bad_labels = labels(&["Hot"]).into());
+    bench.settle().await;
+    let outcomes = bench.all((0..12).map(|seed| event("A", seed)).collect()).await;
+    let mut seen = BTreeSet::new();
+    for outcome in outcomes {
+        let outcome = outcome.unwrap();
+        let label = &outcome.inferred.predictions[0].label;
+        assert_eq!(outcome.wanted.is_some(), label == "Hot");
+        seen.insert(label.clone());
+    }
+    assert!(seen.len() > 1, "{seen:?}");
     bench.point("A", &bundle, 1.0);
     bench.settle().await;
     let sent = event("A", 3);

@@ -30,8 +30,11 @@ fn registry(widths: [u32; 2]) -> watch::Receiver<Arc<Registry>> {
         })
     };
     let mut registry = Registry::default();
-    let known =
-        PlotType { disabled: false, active: release(widths[0]), candidate: release(widths[1]) };
+    let known = PlotType {
+        active: release(widths[0]),
+        candidate: release(widths[1]),
+        ..PlotType::default()
+    };
     registry.plot_types.insert("known".parse().unwrap(), known);
     watch::channel(Arc::new(registry)).1
 }

@@ -92,7 +92,10 @@ impl Bench {
     /// Releases a bundle without keeping it.
     pub fn point(&self, plot_type: &str, bundle: &Bundle, threshold: f32) {
         let release = released(bundle, threshold);
-        self.edit(plot_type, |entry| entry.active = Some(release));
+        self.edit(plot_type, |entry| {
+            entry.active = Some(release);
+            entry.bad_labels = labels(&["Bad", "Hot"]).into();
+        });
     }
 
     pub fn edit(&self, plot_type: &str, change: impl FnOnce(&mut PlotType)) {

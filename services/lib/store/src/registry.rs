@@ -1,7 +1,9 @@
 //! The database -> one immutable snapshot of what is released for which plot type.
 
 use crate::{
-    Database, PlotTypeState, StoreError, counter,
+    Database, PlotTypeState, StoreError,
+    catalog::Spec,
+    counter,
     entity::{alias, model, plot_type},
     id, json,
     release::Alias,
@@ -41,21 +43,24 @@ pub async fn registry(db: &Database) -> Result<Registry, StoreError> {
 async fn plot_types<C: ConnectionTrait>(
     db: &C,
 ) -> Result<HashMap<PlotTypeName, PlotType>, StoreError> {
-    let rows: Vec<(i32, String, i16)> = plot_type::Entity::find()
+    use plot_type::Column as C;
+    let rows: Vec<(i32, String, i16, String)> = plot_type::Entity::find()
         .select_only()
-        .columns([plot_type::Column::Id, plot_type::Column::Name, plot_type::Column::State])
+        .columns([C::Id, C::Name, C::State, C::Spec])
         .into_tuple()
         .all(db)
         .await?;
     let models = models(db).await?;
     let mut releases = releases(db, &models).await?;
     let mut registry = HashMap::with_capacity(rows.len());
-    for (id, name, state) in rows {
+    for (id, name, state, spec) in rows {
         let name: PlotTypeName = name.parse().map_err(|e| StoreError::unreadable("a name", e))?;
+        let spec: Spec = json::read("a plot type", &spec)?;
         let entry = PlotType {
             disabled: PlotTypeState::from_column(state)? == PlotTypeState::Disabled,
             active: releases.remove(&(id, Alias::Active)),
             candidate: releases.remove(&(id, Alias::Candidate)),
+            bad_labels: spec.bad_labels.into(),
         };
         registry.insert(name, entry);
     }
