@@ -89,7 +89,6 @@ async fn f14_memory_alarm_and_disk_alarm() {
         consumer.declare("idle", &policy()).await.unwrap();
         for n in 0..3 {
             let message = suite::text(&n.to_string());
-            // by the process that consumes, as a stage does
             consumer.publish(Destination::Queue("idle".into()), message).await.unwrap();
         }
         let mut source = consumer.consume("idle", 1, Health::new()).await.unwrap();
@@ -106,6 +105,13 @@ async fn f14_memory_alarm_and_disk_alarm() {
             told.is_some_and(|text| text.contains("alarm") || text.contains("no confirm"))
         })
         .await;
+        // the broker blocks a connection that publishes while the alarm is on, as a stage does
+        let message = suite::text("result");
+        let refused = consumer.publish(Destination::Queue("idle".into()), message).await;
+        assert!(
+            matches!(refused, Err(PublishError::Refused(_) | PublishError::Deadline { .. })),
+            "{refused:?}"
+        );
         // with a prefetch of one the next delivery comes only if the acknowledgement arrived
         let begun = Instant::now();
         held.ticket.ack().await.unwrap();
