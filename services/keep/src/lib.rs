@@ -17,6 +17,7 @@ pub mod relay;
 pub mod retention;
 pub mod retraining;
 mod rows;
+mod turns;
 mod write;
 
 pub use input::KeepIn;

@@ -6,11 +6,12 @@
 //! What is labelled, pinned, a reference, the newest of its plot type or in an open sequence stays
 //! (see [`hydra_store::retention`]).
 
+use crate::turns::Duty;
 use hydra_blobs::{BlobError, Blobs};
 use hydra_store::{
     Database, StoreError,
     catalog::{Days, Retention, Spec},
-    lease, now_us,
+    now_us,
     retention::{self, What},
 };
 use std::{
@@ -18,14 +19,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
-/// Of all keeps one applies the policies; another takes over this long after it has died.
-const LEASE: Duration = Duration::from_secs(900);
-/// Between two rounds.
-const EVERY: Duration = Duration::from_secs(600);
-/// A new process lets the pipeline begin first.
-const FIRST: Duration = Duration::from_secs(60);
+const DUTY: Duty = Duty { name: "retention", first: Duration::from_secs(60) };
 /// Images looked at in one transaction, short enough not to hold up the keeping.
 const STEP: u64 = 500;
 /// Transactions a policy and round, so that a large backlog does not starve the other plot types.
@@ -39,29 +35,10 @@ const SWEEP: u64 = 10_000;
 const PAGE: u64 = 5_000;
 /// Signs of life and promises without a taker are forgotten after this long.
 const TRACES: Duration = Duration::from_secs(30 * 86_400);
-const NAME: &str = "retention";
 
 /// Applies the policies until `stop`; `holder` names this process.
 pub async fn run(db: Database, blobs: Blobs, holder: String, stop: CancellationToken) {
-    let mut wait = FIRST;
-    while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
-        wait = EVERY;
-        match lease::acquire(&db, NAME, &holder, LEASE).await {
-            Ok(true) => {}
-            Ok(false) => continue,
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "retention waits for the database");
-                continue;
-            }
-        }
-        // between two statements a round may be left at any point
-        if let Some(Err(error)) = stop.run_until_cancelled(round(&db, &blobs, now_us())).await {
-            let error: &dyn std::error::Error = &error;
-            warn!(error, "retention did not finish, the next round goes on");
-        }
-    }
-    // If it is not given back, it ends by itself.
-    let _best_effort = lease::release(&db, NAME, &holder).await;
+    DUTY.run(&db, &holder, &stop, || round(&db, &blobs, now_us())).await;
 }
 
 /// What a round could not do.

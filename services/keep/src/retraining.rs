@@ -2,19 +2,14 @@
 //!
 //! A job's model becomes a candidate, which predicts in the shadow; people release it or not.
 
+use crate::turns::Duty;
 use hydra_stage::{Destination, Outgoing, Transport};
-use hydra_store::{Database, StoreError, lease, now_us, retraining};
+use hydra_store::{Database, StoreError, now_us, retraining};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Of all keeps one looks; another takes over this long after it has died.
-const LEASE: Duration = Duration::from_secs(900);
-/// Between two rounds.
-const EVERY: Duration = Duration::from_secs(600);
-/// A new process lets the pipeline begin first.
-const FIRST: Duration = Duration::from_secs(90);
-const NAME: &str = "retraining";
+const DUTY: Duty = Duty { name: "retraining", first: Duration::from_secs(90) };
 
 /// Files what is due until `stop`; `holder` names this process.
 pub async fn run(
@@ -23,22 +18,7 @@ pub async fn run(
     holder: String,
     stop: CancellationToken,
 ) {
-    let mut wait = FIRST;
-    while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
-        wait = EVERY;
-        let round = async {
-            if lease::acquire(&db, NAME, &holder, LEASE).await? {
-                round(&db, transport.as_ref(), now_us()).await?;
-            }
-            Ok::<_, StoreError>(())
-        };
-        if let Some(Err(error)) = stop.run_until_cancelled(round).await {
-            let error: &dyn std::error::Error = &error;
-            warn!(error, "retraining policies wait for the database");
-        }
-    }
-    // If it is not given back, it ends by itself.
-    let _best_effort = lease::release(&db, NAME, &holder).await;
+    DUTY.run(&db, &holder, &stop, || round(&db, transport.as_ref(), now_us())).await;
 }
 
 /// Publishes the jobs that are due. One that the transport does not take, because no `train` role

@@ -33,13 +33,22 @@ pub async fn insert<C: ConnectionTrait>(
     Ok(())
 }
 
-/// The oldest promises, at most `limit`.
+/// The oldest promises, at most `limit`; none for the queues `but`.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn oldest(db: &Database, limit: u64) -> Result<Vec<Promise>, StoreError> {
+pub async fn oldest(
+    db: &Database,
+    but: Vec<String>,
+    limit: u64,
+) -> Result<Vec<Promise>, StoreError> {
+    use outbox::Column as C;
     db.run(move |pool| async move {
-        outbox::Entity::find().order_by_asc(outbox::Column::Id).limit(limit).all(&pool).await
+        let mut find = outbox::Entity::find();
+        if !but.is_empty() {
+            find = find.filter(C::Queue.is_not_in(but));
+        }
+        find.order_by_asc(C::Id).limit(limit).all(&pool).await
     })
     .await
 }
