@@ -12,6 +12,8 @@ const wide = { viewport: { width: 1680, height: 1050 } };
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 const names = await (await fetch(`${server.url}/api/v1/plot-types?limit=100`)).json();
 const bad = names.items.find((p) => p.incident)?.name ?? names.items[0].name;
+const log = await (await fetch(`${server.url}/api/v1/log?limit=1`)).json();
+const entry = log.items[0]?.id ?? '';
 const shots = [
   ['run-dark', '/?theme=dark', wide],
   ['run-light', '/?theme=light', wide],
@@ -23,6 +25,9 @@ const shots = [
   ['log-dark', '/log?theme=dark', wide],
   ['log-light', '/log?theme=light', wide],
   ['log-phone', '/log?theme=light', phone],
+  ['log-side', `/log?theme=light&entry=${entry}`, wide],
+  ['log-swipe', `/log?theme=dark&entry=${entry}&compare=swipe`, wide],
+  ['log-difference', `/log?theme=light&entry=${entry}&compare=difference`, wide],
   ['plot-dark', `/plot/${encodeURIComponent(bad)}?theme=dark`, wide],
   ['plot-light', `/plot/${encodeURIComponent(bad)}?theme=light`, wide],
   ['plot-phone', `/plot/${encodeURIComponent(bad)}?theme=dark`, phone],
@@ -33,6 +38,8 @@ const shots = [
   ['board-phone', '/board?theme=light', phone],
   ['help-light', '/help?theme=light', wide],
   ['tour', '/?theme=light&tour=1', wide],
+  ['tour-legend', '/?theme=dark&tour=4', wide],
+  ['tour-status-phone', '/status?theme=light&tour=11', phone],
 ];
 for (const [name, path, options] of shots) {
   if (only && !name.includes(only)) continue;

@@ -14,6 +14,9 @@ use tracing::{error, info};
 /// How often the registry is looked at without an announcement.
 const REGISTRY_EVERY: Duration = Duration::from_secs(2);
 
+/// The component of the health report that is well once every role has started.
+const STARTING: &str = "start";
+
 /// What the roles of a process share.
 #[derive(Clone)]
 pub struct Parts {
@@ -57,6 +60,8 @@ impl Process {
     /// # Errors
     /// When a role cannot start.
     pub async fn start(&mut self, roles: &[Role]) -> anyhow::Result<()> {
+        // what one role is ready for, the next may not have begun yet
+        self.parts.health.unwell(STARTING, "it waits for the database, or for a role to start");
         let registry = self.registry(roles).await?;
         for role in roles {
             roles::start(*role, self, registry.clone())
@@ -64,6 +69,7 @@ impl Process {
                 .with_context(|| format!("the role {} cannot start", role.name()))?;
         }
         let Parts { database, transport, health, stop, .. } = self.parts.clone();
+        health.well(STARTING);
         let beats = heartbeats::beat(roles.to_vec(), database, Some(transport), health, stop);
         self.spawn("signs of life", async move {
             beats.await;

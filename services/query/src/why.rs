@@ -254,20 +254,32 @@ mod tests {
         }
     }
 
+    /// What is told of a plot that was called Good by a model that knows Bad, but for `change`.
     fn tell(change: impl FnOnce(&mut Facts<'_>)) -> Vec<String> {
-        let verdict = verdict("Good", VerdictState::Confirmed);
+        tell_of(&verdict("Good", VerdictState::Confirmed), change)
+    }
+
+    fn tell_of(said: &Verdict, change: impl FnOnce(&mut Facts<'_>)) -> Vec<String> {
         let labels = ["Good".to_owned(), "Bad".to_owned()];
-        let counts = BTreeMap::from([("Good".to_owned(), 400), ("Bad".to_owned(), 100)]);
-        let mut facts = Facts {
-            verdict: Some(&verdict),
-            has_model: true,
-            labels: &labels,
-            bad_labels: &labels[1..],
-            trained_on: counts.clone(),
-            ..Default::default()
-        };
+        let mut facts = facts(said, &labels);
         change(&mut facts);
         findings(&facts, &Trend::default())
+    }
+
+    /// A model with these labels, of which all but the first are Bad, that was shown enough.
+    fn facts<'a>(said: &'a Verdict, labels: &'a [String]) -> Facts<'a> {
+        Facts {
+            verdict: Some(said),
+            has_model: true,
+            labels,
+            bad_labels: &labels[1..],
+            trained_on: counts(&[("Good", 400), ("Bad", 100)]),
+            ..Default::default()
+        }
+    }
+
+    fn counts(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
+        of.iter().map(|(label, count)| ((*label).to_owned(), *count)).collect()
     }
 
     #[test]
@@ -278,40 +290,16 @@ mod tests {
 
     #[test]
     fn few_or_no_bad_examples_are_told() {
-        let none = BTreeMap::from([("Good".to_owned(), 400)]);
-        assert!(findings_with(&none)[0].contains("never shown a Bad plot"));
-        let few = BTreeMap::from([("Bad".to_owned(), 3)]);
-        assert!(findings_with(&few)[0].contains("only 3 Bad plots"));
-    }
-
-    fn findings_with(counts: &BTreeMap<String, u64>) -> Vec<String> {
-        let verdict = verdict("Good", VerdictState::Confirmed);
-        let labels = ["Good".to_owned(), "Bad".to_owned()];
-        let facts = Facts {
-            verdict: Some(&verdict),
-            has_model: true,
-            labels: &labels,
-            bad_labels: &labels[1..],
-            trained_on: counts.clone(),
-            ..Default::default()
-        };
-        findings(&facts, &Trend::default())
+        let none = tell(|facts| facts.trained_on = counts(&[("Good", 400)]));
+        assert!(none[0].contains("never shown a Bad plot"), "{none:?}");
+        let few = tell(|facts| facts.trained_on = counts(&[("Bad", 3)]));
+        assert!(few[0].contains("only 3 Bad plots"), "{few:?}");
     }
 
     #[test]
     fn what_was_not_missed_is_said_to_be_so() {
-        let unsure = verdict("Bad", VerdictState::Unconfirmed);
-        let labels = ["Bad".to_owned()];
-        let counts = BTreeMap::new();
-        let facts = Facts {
-            verdict: Some(&unsure),
-            has_model: true,
-            labels: &labels,
-            bad_labels: &labels,
-            trained_on: counts.clone(),
-            ..Default::default()
-        };
-        assert!(findings(&facts, &Trend::default())[0].contains("not missed altogether"));
+        let told = tell_of(&verdict("Bad", VerdictState::Unconfirmed), |_| ());
+        assert!(told[0].contains("not missed altogether"), "{told:?}");
     }
 
     #[test]
@@ -354,16 +342,9 @@ mod tests {
             in_training: true,
         };
         let with = |nearest: &[Neighbour]| {
-            let verdict = verdict("Good", VerdictState::Confirmed);
+            let said = verdict("Good", VerdictState::Confirmed);
             let labels = ["Good".to_owned(), "Bad".to_owned()];
-            let facts = Facts {
-                verdict: Some(&verdict),
-                has_model: true,
-                labels: &labels,
-                bad_labels: &labels[1..],
-                nearest,
-                ..Default::default()
-            };
+            let facts = Facts { nearest, ..facts(&said, &labels) };
             findings(&facts, &Trend::default()).join(" ")
         };
         let good = with(&[near("Good", 0.97), near("Good", 0.9)]);

@@ -86,6 +86,50 @@ test('a dot of the trend leads to its image, by pointer and by key', async () =>
   await page.context().close();
 });
 
+test('a drag over the trend zooms, into the address', async () => {
+  const { page } = await hall.open(`/plot/${bad()}`);
+  const over = page.locator('.u-over');
+  await over.waitFor();
+  await over.scrollIntoViewIfNeeded();
+  const { x, y } = await over.boundingBox();
+  await page.mouse.move(x + 200, y + 80);
+  await page.mouse.down();
+  await page.mouse.move(x + 400, y + 90, { steps: 5 });
+  await page.mouse.up();
+  await eventually('a range', () => /from=\d+&to=\d+/.test(page.url()));
+  const query = new URL(page.url()).searchParams;
+  const hours = (query.get('to') - query.get('from')) / 3600e6;
+  assert.ok(hours > 1 && hours < 12, `${hours} h of the 24`);
+  await page.context().close();
+});
+
+test('the swipe shows more or less of the reference', async () => {
+  const { page } = await hall.open(`/plot/${bad()}?compare=swipe`);
+  const over = page.locator('.compare .over');
+  await over.waitFor();
+  const covered = async () => Number(/inset\(0(?:px)? ([\d.]+)%/.exec(await over.evaluate((e) => e.style.clipPath))[1]);
+  assert.equal(await covered(), 50);
+  await page.getByLabel('Where the reference begins').fill('20');
+  await eventually('more of the reference', async () => (await covered()) === 80);
+  await page.context().close();
+});
+
+test('what began is pictured in its line of the log', async () => {
+  const { page } = await hall.open('/log');
+  const image = page.locator('.list li img').first();
+  await image.waitFor();
+  await eventually('a picture', () => image.evaluate((one) => one.complete && one.naturalWidth > 10));
+  await page.context().close();
+});
+
+test('the legend of the board leads to the cards in that state', async () => {
+  const { page } = await hall.open('/board');
+  await page.getByRole('button', { name: /^Unconfirmed/ }).click();
+  await eventually('these alone', async () => (await page.locator('.card').count()) === 2);
+  assert.match(page.url(), /only=unconfirmed/);
+  await page.context().close();
+});
+
 test('the tour goes through its pages to the end', async () => {
   const { page } = await hall.open('/?tour=1');
   const paths = new Set();
@@ -117,8 +161,12 @@ test('the wall turns its pages', async () => {
   const { page } = await hall.open('/?wall=1&rotate=10');
   await page.locator('.card').first().waitFor();
   const first = await page.locator('.card').first().getAttribute('data-plot');
+  await page.getByText(/^Page 1\/\d+$/).waitFor();
+  const alarms = page.getByRole('list', { name: 'Alarms' });
+  await alarms.getByText(`${bad()} Bad since`).waitFor();
   await page.keyboard.press('ArrowRight');
   await eventually('another page', async () => (await page.locator('.card').first().getAttribute('data-plot')) !== first);
+  await alarms.getByText(`${bad()} Bad since`).waitFor();
   await page.keyboard.press('Escape');
   await eventually('left', () => page.locator('.run').count());
   await page.context().close();

@@ -123,6 +123,93 @@ test('the heat map follows slider and key, and the address', async () => {
   await page.context().close();
 });
 
+test('a new incident sounds once, not when muted, and a mute ends', async () => {
+  const { page, faults } = await hall.open('/');
+  await page.locator('.card').nth(79).waitFor();
+  await page.evaluate(() => {
+    window.notes = 0;
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (...at) {
+      window.notes++;
+      return start.apply(this, at);
+    };
+  });
+  const notes = () => page.evaluate(() => window.notes);
+  await page.getByRole('button', { name: 'Sound is off' }).click();
+  await page.getByRole('button', { name: 'Turn sound on' }).click();
+  assert.equal(await notes(), 2, 'two notes say how it will sound');
+  hall.hall.bad(45, 1);
+  await eventually('two more', async () => (await notes()) === 4);
+  // the incident goes on: nothing new to hear
+  hall.hall.changed([hall.hall.plots[45]], [hall.hall.incidents.at(-1)]);
+  await page.getByRole('button', { name: 'Sound is on' }).click();
+  await page.getByRole('button', { name: 'Mute for 15 min' }).click();
+  hall.hall.bad(46, 1);
+  await eventually('its row', () => page.locator('.alarms li', { hasText: name(46) }).count());
+  assert.equal(await notes(), 4);
+  await page.clock.install();
+  await page.clock.fastForward('16:00');
+  await eventually('the mute is over', () => page.getByRole('button', { name: 'Sound is on' }).count());
+  hall.hall.bad(47, 1);
+  await eventually('it is heard', async () => (await notes()) === 6);
+  for (const i of [45, 46, 47]) hall.hall.good(i);
+  assert.deepEqual(faults, []);
+  await page.context().close();
+});
+
+test('pinned plots come first, hidden ones go and come back, and a group of one\'s own is in the address', async () => {
+  const { page } = await hall.open('/');
+  await page.locator('.card').nth(79).waitFor();
+  const press = (i, what) => page.getByRole('button', { name: `${what} ${name(i)}`, exact: true }).dispatchEvent('click');
+  await press(20, 'Pin');
+  await press(21, 'Pin');
+  await eventually('first', async () => (await page.locator('.card').first().getAttribute('data-plot')) === name(20));
+  await press(3, 'Hide');
+  await eventually('gone', async () => (await page.locator('.card').count()) === 79);
+  await page.getByRole('button', { name: '1 hidden' }).click();
+  await eventually('shown again, faint', async () => (await page.locator('.card.dim').count()) === 1);
+  await page.getByRole('button', { name: 'Make a group of 2 pinned' }).click();
+  await page.getByLabel('Name of the group').fill('My shift');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await eventually('these two alone', async () => (await page.locator('.card').count()) === 2);
+  const { page: other } = await hall.open(new URL(page.url()).pathname + new URL(page.url()).search);
+  await eventually('another person sees the group', async () => (await other.locator('.card').count()) === 2);
+  await other.context().close();
+  await page.getByRole('button', { name: 'Delete group' }).click();
+  await eventually('all but the hidden one, which is shown', async () => (await page.locator('.card').count()) === 80);
+  await page.context().close();
+});
+
+test('a card gives its picture, its link, its page and what there is to know', async () => {
+  const { page, context } = await hall.open('/');
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await card(page, name(4)).hover();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: `Download ${name(4)}`, exact: true }).click()]);
+  assert.match(download.suggestedFilename(), new RegExp(`^${name(4)} \\d+\\.\\d{4}\\.png$`));
+  await page.getByRole('button', { name: `Share ${name(4)}`, exact: true }).click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `${hall.server.url}/?open=${name(4)}`);
+  await page.getByRole('button', { name: `About ${name(4)}`, exact: true }).click();
+  await page.locator('dialog[open]').getByText('Whom to call').waitFor();
+  await page.keyboard.press('Escape');
+  await card(page, name(4)).hover();
+  await page.getByRole('link', { name: `Open the page of ${name(4)}`, exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: name(4) }).waitFor();
+  await context.close();
+});
+
+test('news is above all pages until it is seen', async () => {
+  hall.hall.news = [{ text: 'Beam studies until noon', since_us: null }];
+  const { page } = await hall.open('/log');
+  await page.getByRole('region', { name: 'News' }).getByText('Beam studies until noon').waitFor();
+  await page.getByRole('button', { name: 'Seen' }).click();
+  await eventually('seen', async () => (await page.getByText('Beam studies').count()) === 0);
+  await page.reload();
+  await page.locator('.list li').first().waitFor();
+  assert.equal(await page.getByText('Beam studies').count(), 0);
+  hall.hall.news = [];
+  await page.context().close();
+});
+
 test('a link shows another person the same view', async () => {
   const { page } = await hall.open('/?group=d:DC&size=l&hide=DC_ADC&pin=DC_TDC');
   await page.locator('.card').first().waitFor();

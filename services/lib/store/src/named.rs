@@ -5,7 +5,9 @@ use crate::{
     entity::{heatmap, image},
 };
 use hydra_proto::ContentHash;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, TryGetableMany,
+};
 
 /// Id, original, thumbnail, and whether the original is there.
 type OfImage = (Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool);
@@ -48,21 +50,12 @@ impl<'a> NamedBlobs<'a> {
 
     async fn images(&mut self, after: Vec<u8>) -> Result<Vec<Vec<u8>>, StoreError> {
         use image::Column as C;
-        let page = self.page;
-        let rows: Vec<OfImage> = self
-            .db
-            .run(move |pool| async move {
-                image::Entity::find()
-                    .select_only()
-                    .columns([C::Id, C::Content, C::Thumbnail, C::Stored])
-                    .filter(C::Id.gt(after))
-                    .order_by_asc(C::Id)
-                    .limit(page)
-                    .into_tuple()
-                    .all(&pool)
-                    .await
-            })
-            .await?;
+        let find = image::Entity::find()
+            .select_only()
+            .columns([C::Id, C::Content, C::Thumbnail, C::Stored])
+            .filter(C::Id.gt(after))
+            .order_by_asc(C::Id);
+        let rows: Vec<OfImage> = self.rows(find).await?;
         self.place = match rows.last() {
             Some((last, ..)) => Place::Images(last.clone()),
             None => Place::Heatmaps(Vec::new()),
@@ -75,30 +68,31 @@ impl<'a> NamedBlobs<'a> {
 
     async fn heatmaps(&mut self, from: Vec<u8>) -> Result<Vec<Vec<u8>>, StoreError> {
         use heatmap::Column as C;
-        let (page, begin) = (self.page, from.clone());
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = self
-            .db
-            .run(move |pool| async move {
-                heatmap::Entity::find()
-                    .select_only()
-                    .columns([C::ImageId, C::Map])
-                    .filter(C::ImageId.gte(begin))
-                    .order_by_asc(C::ImageId)
-                    .order_by_asc(C::ModelId)
-                    .order_by_asc(C::Label)
-                    .limit(page)
-                    .into_tuple()
-                    .all(&pool)
-                    .await
-            })
-            .await?;
+        let find = heatmap::Entity::find()
+            .select_only()
+            .columns([C::ImageId, C::Map])
+            .filter(C::ImageId.gte(from.clone()))
+            .order_by_asc(C::ImageId)
+            .order_by_asc(C::ModelId)
+            .order_by_asc(C::Label);
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = self.rows(find).await?;
         // maps of one image may lie on two pages: the next one begins with that image again
         self.place = match rows.last() {
-            Some((last, _)) if (rows.len() as u64) == page && *last != from => {
+            Some((last, _)) if (rows.len() as u64) == self.page && *last != from => {
                 Place::Heatmaps(last.clone())
             }
             _ => Place::End,
         };
         Ok(rows.into_iter().map(|(_, map)| map).collect())
+    }
+
+    /// The first page of what `find` finds.
+    async fn rows<E, T>(&self, find: Select<E>) -> Result<Vec<T>, StoreError>
+    where
+        E: EntityTrait,
+        T: TryGetableMany + Send + Sync + 'static,
+    {
+        let find = find.limit(self.page);
+        self.db.run(move |pool| async move { find.into_tuple().all(&pool).await }).await
     }
 }

@@ -11,12 +11,13 @@ use hydra_store::{
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
-/// When each image of a live change was committed.
-pub type Commits = Arc<Mutex<HashMap<String, Instant>>>;
+/// When each image of a live change was committed, microseconds since 1970 UTC: pages live in
+/// another process.
+pub type Commits = Arc<Mutex<HashMap<String, i64>>>;
 
 /// Commits `rate` images a second, in ten batches, until `stop`; returns how many.
 pub async fn run(
@@ -40,7 +41,7 @@ pub async fn run(
             .collect();
         written += images.len() as u64;
         keeping::commit(&db, Arc::new(Batch { images, ..Default::default() })).await.unwrap();
-        let now = Instant::now();
+        let now = now_us();
         commits.lock().unwrap().extend(ids.into_iter().map(|id| (id, now)));
     }
     written

@@ -3,7 +3,7 @@ import { get, getAll } from '../api/client';
 import { Link } from '../api/link';
 import type { Change, Hall as HallFacts, Incident, PlotType, StripItem, Tick } from '../api/types';
 import { alarms } from './alarms.svelte';
-import { cardState, type CardState, type Context } from './card';
+import { cardState, type CardState, type Context, type Kind } from './card';
 
 /** The database did not answer for so long: what is shown is old although the server speaks. */
 const DATABASE_SILENCE_US = 5e6;
@@ -58,6 +58,12 @@ class Hall {
   });
   /** Whether what is shown may be taken for now. */
   isLive = $derived(this.link === 'up');
+  /** Cards in each state. */
+  counts: ReadonlyMap<Kind, number> = $derived.by(() => {
+    const counts = new Map<Kind, number>();
+    for (const cell of this.cells) counts.set(cell.state.kind, (counts.get(cell.state.kind) ?? 0) + 1);
+    return counts;
+  });
   byName = $derived(new Map(this.cells.map((cell) => [cell.plot.name, cell])));
 
   #offsetUs = Date.now() * 1000 - performance.now() * 1000;
