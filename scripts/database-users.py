@@ -22,6 +22,10 @@ MEASURED = [
     "run_outcome", "run_latency", "daily", "heartbeat", "outbox", "lease", "retention_mark", "garbage",
     "model_label", "model_plot_type",
 ]  # fmt: skip
+# MariaDB takes "leave what is there" for an update of every column
+ADDED_BY_NAME = [("plot_type", "insert, update"), ("model", "insert, update")]
+TRAIN_ADDS = ["model_label", "release_event"]
+TRAIN_NOTES = ["model_plot_type", "training_image", "pin"]
 EVENTS = ["catalog_event", "release_event", "label_event"]
 STATE = ["detector", "plot_type", "news", "setting", "model", "model_label", "model_plot_type", "alias", "label", "pin", "training_image"]
 
@@ -31,12 +35,20 @@ def rights():
     return {
         "query": [("*", "select")],
         "worker": [("heartbeat", "select, insert, update"), *((table, "select") for table in REGISTRY)],
+        "train": [
+            ("*", "select"),
+            ("counter", "update"),
+            *((table, "insert") for table in TRAIN_ADDS),
+            *((table, "insert, update") for table in TRAIN_NOTES),
+            *ADDED_BY_NAME,
+            ("heartbeat", "insert, update"),
+            ("alias", "insert, update"),
+        ],
         "keep": [
             ("*", "select"),
             ("counter", "update"),
             *((table, "insert, update, delete") for table in MEASURED),
-            ("plot_type", "insert"),
-            ("model", "insert"),
+            *ADDED_BY_NAME,
             ("dead_letter", "insert, update, delete"),
         ],
         "control": [

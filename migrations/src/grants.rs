@@ -8,8 +8,10 @@ use std::{fmt, str::FromStr};
 pub enum Role {
     /// `keep`: the only stage that writes results, and the only one that deletes.
     Keep,
-    /// `resize`, `infer`, `gradcam`, `ingest`, `train`: read the registry, write heartbeats.
+    /// `resize`, `infer`, `gradcam`, `ingest`: read the registry, write heartbeats.
     Worker,
+    /// `train`: reads everything, adds models and candidates, pins what they were made from.
+    Train,
     /// `query`, Grafana: read everything, write nothing.
     Query,
     /// `control` and the commands of an operator: catalog, models, releases, labels.
@@ -18,18 +20,19 @@ pub enum Role {
 
 /// A role that has no database user.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no database role is called {0:?}; there are keep, worker, query, control")]
+#[error("no database role is called {0:?}; there are keep, worker, train, query, control")]
 pub struct UnknownRole(String);
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Keep, Self::Worker, Self::Query, Self::Control];
+    pub const ALL: [Self; 5] = [Self::Keep, Self::Worker, Self::Train, Self::Query, Self::Control];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::Worker => "worker",
+            Self::Train => "train",
             Self::Query => "query",
             Self::Control => "control",
         }
@@ -44,10 +47,25 @@ impl Role {
                 rights.extend(REGISTRY.map(|table| (table, "select")));
                 rights
             }
+            Self::Train => {
+                let mut rights = vec![("*", "select"), ("counter", "update")];
+                rights.extend(TRAIN_ADDS.map(|table| (table, "insert")));
+                rights.extend(TRAIN_NOTES.map(|table| (table, "insert, update")));
+                rights.extend([
+                    ("plot_type", "insert, update"),
+                    ("model", "insert, update"),
+                    ("heartbeat", "insert, update"),
+                    // a candidate; that it never is the active one is a matter of the program
+                    ("alias", "insert, update"),
+                ]);
+                rights
+            }
             Self::Keep => {
                 let mut rights = vec![("*", "select"), ("counter", "update")];
                 rights.extend(MEASURED.map(|table| (table, "insert, update, delete")));
-                rights.extend(KEEP_ADDS.map(|table| (table, "insert")));
+                // discovered ones: MariaDB takes "leave what is there" for an update of every column
+                rights.push(("plot_type", "insert, update"));
+                rights.push(("model", "insert, update"));
                 rights.push(("dead_letter", "insert, update, delete"));
                 rights
             }
@@ -94,8 +112,10 @@ const MEASURED: [&str; 21] = [
     "model_label",
     "model_plot_type",
 ];
-/// Discovered plot types, and models that an image names before the library does.
-const KEEP_ADDS: [&str; 2] = ["plot_type", "model"];
+/// What belongs to a model, and that it is a candidate.
+const TRAIN_ADDS: [&str; 2] = ["model_label", "release_event"];
+/// What a model was made for and from, and the images that stay because of it.
+const TRAIN_NOTES: [&str; 3] = ["model_plot_type", "training_image", "pin"];
 /// Append only: nobody may change or delete what was decided.
 const EVENTS: [&str; 3] = ["catalog_event", "release_event", "label_event"];
 /// State that follows from the events.
@@ -153,7 +173,7 @@ pub fn grants(backend: DbBackend, role: Role, user: &str, database: &str) -> Vec
             statements.extend(
                 rights.map(|(table, may)| format!("grant {may} on {} to {user}", on(table))),
             );
-            if matches!(role, Role::Keep | Role::Control) {
+            if matches!(role, Role::Keep | Role::Train | Role::Control) {
                 statements.push(format!("grant usage on all sequences in schema public to {user}"));
             }
             statements

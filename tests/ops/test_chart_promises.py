@@ -186,9 +186,19 @@ def test_each_pod_is_given_its_own_users_and_no_other():
     assert broker == {**{f"b-hydra-{role}": role for role in workers}, "b-hydra-doctor": "infer"}
     database = {name.removeprefix("b-hydra-"): keys["HYDRA_DATABASE__URL"][1] for name, keys in given.items()}
     assert database == {
-        "ingest": "worker", "resize": "worker", "infer": "worker", "gradcam": "worker", "train": "worker",
+        "ingest": "worker", "resize": "worker", "infer": "worker", "gradcam": "worker", "train": "train",
         "keep": "keep", "query": "query", "migrate": "owner", "catalog": "control", "doctor": "worker",
     }  # fmt: skip
+
+
+def test_training_has_a_folder_that_it_can_write_to():
+    """The root file system is read-only: what a role writes lies in /tmp, or in a volume of its own."""
+    ((pod, container),) = [(p, c) for name, p, c in containers(render(EVERYTHING)) if name == "b-hydra-train"]
+    folder = next(v["value"] for v in container["env"] if v["name"] == "HYDRA_TRAIN__FOLDER")
+    mounts = [m for m in container["volumeMounts"] if folder.startswith(m["mountPath"] + "/") and not m.get("readOnly")]
+    assert [m["name"] for m in mounts] == ["tmp"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "tmp"]
+    assert volume["emptyDir"]["sizeLimit"] == "50Gi"
 
 
 def test_no_secret_is_written_into_a_manifest(manifests):

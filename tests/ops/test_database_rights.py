@@ -26,6 +26,8 @@ def test_the_rights_are_those_of_the_migrations():
     }
     assert constants["REGISTRY"] == database_users.REGISTRY
     assert constants["MEASURED"] == database_users.MEASURED
+    for name in ("TRAIN_ADDS", "TRAIN_NOTES"):
+        assert constants[name] == getattr(database_users, name)
     assert constants["EVENTS"] == database_users.EVENTS
     assert constants["STATE"] == database_users.STATE
     body = re.search(r"fn rights\(self\).*?\n    }\n", source, re.S).group(0)

@@ -70,7 +70,7 @@ spec:
             - { name: blobs, mountPath: {{ $root.Values.blobs.path }} }
             {{- end }}
       volumes:
-        {{- include "hydra.volumes" $root | nindent 8 }}
+        {{- include "hydra.volumes" (list $root "256Mi") | nindent 8 }}
         {{- with .input }}
         - { name: input, configMap: { name: {{ . }} } }
         {{- end }}

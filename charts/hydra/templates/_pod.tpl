@@ -59,10 +59,12 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{/* Volumes: [$, size of /tmp]. */}}
 {{- define "hydra.volumes" -}}
-- { name: tmp, emptyDir: { sizeLimit: 256Mi } }
-{{- if .Values.secrets.authority }}
+{{- $root := index . 0 -}}
+- { name: tmp, emptyDir: { sizeLimit: {{ index . 1 }} } }
+{{- if $root.Values.secrets.authority }}
 - name: authority
-  configMap: { name: {{ .Values.secrets.authority }}, items: [{ key: ca.crt, path: ca.crt }] }
+  configMap: { name: {{ $root.Values.secrets.authority }}, items: [{ key: ca.crt, path: ca.crt }] }
 {{- end }}
 {{- end -}}

@@ -77,10 +77,52 @@ impl Database {
         client(&self.engine.server(), &self.name, statement)
     }
 
+    /// Makes a user with the rights that `grants` gives it: the statements for a user as the engine
+    /// writes its name. Gone when dropped.
+    ///
+    /// # Panics
+    /// When the server refuses a statement, or there is none (SQLite).
+    pub fn user(&self, grants: impl Fn(&str) -> Vec<String>) -> User<'_> {
+        let name = unique("user");
+        let (quoted, create) = match self.engine {
+            Engine::Postgres => (name.clone(), format!("create user {name} password '{name}'")),
+            _ => {
+                let quoted = format!("'{name}'@'%'");
+                (quoted.clone(), format!("create user {quoted} identified by '{name}'"))
+            }
+        };
+        for statement in std::iter::once(create).chain(grants(&quoted)) {
+            self.sql(&statement).unwrap_or_else(|error| panic!("{statement}: {error:#}"));
+        }
+        let (scheme, rest) = self.url.split_once("://").expect("a URL has ://");
+        let (_, host) = rest.rsplit_once('@').expect("a URL has a user");
+        let url = format!("{scheme}://{name}:{name}@{host}");
+        User { url, name, database: self }
+    }
+
     /// Runs one statement on the server.
     fn admin(&self, statement: &str) -> Result<String> {
         let name = if self.engine == Engine::Postgres { "postgres" } else { "" };
         client(&self.engine.server(), name, statement)
+    }
+}
+
+/// A user of one database.
+pub struct User<'a> {
+    /// The database's address for this user.
+    pub url: String,
+    name: String,
+    database: &'a Database,
+}
+
+impl Drop for User<'_> {
+    fn drop(&mut self) {
+        let name = &self.name;
+        let gone = match self.database.engine {
+            Engine::Postgres => format!("drop owned by {name}; drop user {name}"),
+            _ => format!("drop user '{name}'@'%'"),
+        };
+        let _best_effort = self.database.sql(&gone);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Nothing -> real servers, a faulty network, child processes and a ledger, ended when dropped.
 //!
 //! Tests name what they need (`Rabbit`, `RabbitNode`, `RabbitCluster`, `Database`, `MariaDbNode`, `Proxy`,
-//! `Hydra`, `Traces`) and wait with [`eventually`]. Every name is random, so that tests run
+//! `Hydra`, `Traces`, `Prometheus`) and wait with [`eventually`]. Every name is random, so that tests run
 //! beside each other and beside anything else on the same servers. Failing set-up panics: a test
 //! without its server must not pass.
 
@@ -14,6 +14,7 @@ mod management;
 mod mariadb_node;
 mod ports;
 mod process;
+mod prometheus;
 mod proxy;
 mod rabbit;
 mod rabbit_cluster;
@@ -23,13 +24,14 @@ mod traces;
 
 pub use authority::Authority;
 pub use child::{Hydra, hydra_binary};
-pub use database::{Database, Engine};
+pub use database::{Database, Engine, User};
 pub use eventually::{eventually, eventually_some, eventually_within};
 pub use ledger::{Balance, Ledger};
 pub use management::Management;
 pub use mariadb_node::MariaDbNode;
 pub use ports::free_port;
 pub use process::{Usage, signal, usage};
+pub use prometheus::Prometheus;
 pub use proxy::{Direction, Filter, Proxy, Rules, dropping_confirms};
 pub use rabbit::Rabbit;
 pub use rabbit_cluster::RabbitCluster;
