@@ -52,7 +52,9 @@ def promql(*queries):
     targets = []
     for index, (expression, legend) in enumerate(queries):
         text = " ".join(expression.split())
-        targets.append(prometheus.Dataquery().expr(text).legend_format(legend).ref_id(chr(65 + index)))
+        target = prometheus.Dataquery().expr(text).legend_format(legend).ref_id(chr(65 + index))
+        # a dot on the graph for each told trace of a bucket
+        targets.append(target.exemplar("_bucket" in text))
     return targets
 
 
@@ -229,7 +231,7 @@ def workers():
 
 def hall():
     """One look: is the hall watched, and what is wrong in it."""
-    slow = f'1 - (sum(increase(hydra_lag_seconds_count{{{HALL}, stage="keep"}}[$__range])) - sum(increase(hydra_lag_seconds_bucket{{{HALL}, stage="keep", le="5"}}[$__range]))) / sum(increase(hydra_lag_seconds_count{{{HALL}, stage="keep"}}[$__range]))'  # fmt: skip
+    slow = f'1 - (sum(increase(hydra_lag_seconds_count{{{HALL}, stage="keep"}}[$__range])) - sum(increase(hydra_lag_seconds_bucket{{{HALL}, stage="keep", le=~"5|5[.]0"}}[$__range]))) / sum(increase(hydra_lag_seconds_count{{{HALL}, stage="keep"}}[$__range]))'  # fmt: skip
     return board(
         "hydra-hall", "Hydra: Hall overview", "Is the hall watched, and what is wrong in it?",
         number("Images a minute", "short", f'sum(rate(hydra_ingest_images_total{{{HALL}, outcome=~"new|known"}}[5m])) * 60'),

@@ -5,7 +5,7 @@
 use e2e::{Hall, Place, Plot, STAGES, release_model_with};
 use hydra_amqp::{AmqpTransport, BrokerConfig};
 use hydra_stage::Message;
-use hydra_testkit::{Span, Traces, eventually};
+use hydra_testkit::{Prometheus, Span, Traces, eventually};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PARENT: &str = "00f067aa0ba902b7";
@@ -163,4 +163,59 @@ async fn traces_are_sampled_by_outcome() {
     assert_eq!(images, bad, "of the Bad ones and of no other");
     assert_eq!(errors.len(), 1, "{errors:#?}");
     assert!(named(&errors[0], "ingest"), "{errors:#?}");
+}
+
+/// A Prometheus that scrapes every role finds exemplars, each of a trace that the collector was
+/// told, with a value that lies in its bucket; with a share of none, of Bad images and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn exemplars_lead_from_the_histograms_to_traces_that_were_told() {
+    let traces = Traces::start().await;
+    let mut hall = Hall::open(Place::Shared, Place::Shared).await;
+    hall.variables = vec![
+        ("HYDRA_TELEMETRY__OTLP_ENDPOINT".into(), traces.endpoint.clone()),
+        ("HYDRA_TELEMETRY__TRACE_FRACTION".into(), "0".into()),
+    ];
+    let sure = [("Bad".parse().unwrap(), 0.01_f32.try_into().unwrap())];
+    let labels = ["Bad", "Good", "Hot"];
+    let plot_type = Plot::new(1).plot_type;
+    release_model_with(&hall.blobs(), &hall.db, &[plot_type], labels, sure.into()).await;
+    hall.start_each(&STAGES).await;
+    let mut targets = Vec::new();
+    for role in STAGES {
+        targets.push((role.to_owned(), hall.health(role).await));
+    }
+    let prometheus = Prometheus::scraping(&targets).await;
+    hall.producer.publish(60).await;
+    hall.has_rows(60).await;
+    let ask = async |metric: &str| {
+        let path = format!("query_exemplars?query={metric}&start=0&end=9999999999");
+        let found = prometheus.ask(&path).await.unwrap();
+        found.as_array().unwrap().clone()
+    };
+    let stages = |found: &[serde_json::Value]| {
+        let stages = found.iter().map(|series| series["seriesLabels"]["stage"].as_str().unwrap());
+        stages.map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    // ingest and resize work before anybody knows that a plot is Bad
+    let late = BTreeSet::from(["infer", "gradcam", "keep"].map(str::to_owned));
+    for metric in ["hydra_lag_seconds_bucket", "hydra_work_seconds_bucket"] {
+        let what = format!("exemplars of {metric} of {late:?}");
+        eventually(&what, async || late.is_subset(&stages(&ask(metric).await))).await;
+        for series in ask(metric).await {
+            let bound: f64 = series["seriesLabels"]["le"].as_str().unwrap().parse().unwrap();
+            for exemplar in series["exemplars"].as_array().unwrap() {
+                let value: f64 = exemplar["value"].as_str().unwrap().parse().unwrap();
+                assert!(value <= bound, "{exemplar} in the bucket up to {bound}");
+                let trace_id = exemplar["labels"]["trace_id"].as_str().unwrap();
+                let told = format!("the collector was told {trace_id}");
+                eventually(&told, async || {
+                    traces.of_trace(trace_id).iter().any(|span| span.name == "infer")
+                })
+                .await;
+            }
+        }
+    }
+    // the text format, which has no place for them, stays as it is
+    let text = hall.metrics("keep").await;
+    assert!(text.contains("hydra_lag_seconds_bucket") && !text.contains("trace_id"), "{text}");
 }

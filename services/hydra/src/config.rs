@@ -63,7 +63,8 @@ pub struct Hall {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shelf {
-    trusted_keys: Vec<PathBuf>,
+    /// Files with the keys whose owners vouch for models.
+    pub trusted_keys: Vec<PathBuf>,
 }
 
 /// Section `onnx`.
@@ -81,6 +82,8 @@ pub struct Work {
     threads: u16,
     /// Estimated memory of loaded models, beyond which the least recently used go.
     pub models_memory_mb: u64,
+    /// Whether a process that only runs models gives up what it does not need.
+    pub sandbox: bool,
 }
 
 impl Work {

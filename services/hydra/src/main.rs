@@ -12,10 +12,12 @@ mod models;
 mod process;
 mod producer;
 mod roles;
+mod sandbox;
 
 use clap::Parser;
 use cli::{Cli, Command};
 use config::Config;
+use hydra_boot::Bounds;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -27,6 +29,19 @@ fn main() -> ExitCode {
             return ExitCode::from(hydra_boot::EXIT_CONFIG);
         }
     };
+    // no thread has been started yet
+    let bounds = match &cli.command {
+        Command::Run { roles } => sandbox::enter(roles, &config),
+        _ => Ok(None),
+    };
+    let bounds = match bounds {
+        Ok(bounds) => bounds,
+        Err(error) => {
+            let error = anyhow::Error::new(error);
+            eprintln!("hydra: no sandbox: {error:#}; `work.sandbox = false` runs without");
+            return ExitCode::FAILURE;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -34,7 +49,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(dispatch(cli.command, config));
+    let ended = runtime.block_on(dispatch(cli.command, config, bounds));
     runtime.shutdown_background();
     match ended {
         Ok(code) => code,
@@ -45,9 +60,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+async fn dispatch(
+    command: Command,
+    config: Config,
+    bounds: Option<Bounds>,
+) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run { roles } => commands::run(&roles, config).await,
+        Command::Run { roles } => commands::run(&roles, config, bounds).await,
         Command::Up => commands::up(config).await,
         Command::Demo(demo) => commands::demo(demo, config).await,
         Command::Topology => commands::topology(config).await,

@@ -12,6 +12,7 @@ mod config;
 mod ends;
 mod kills;
 mod messages;
+mod sandbox;
 mod show;
 mod telemetry;
 mod upgrade;

@@ -16,7 +16,7 @@ pub async fn migrate(command: Migrate, config: Config) -> anyhow::Result<ExitCod
         }
         return Ok(ExitCode::SUCCESS);
     }
-    make_folder(&config.database.url)?;
+    make_folder(&config.database)?;
     let database = Database::connect(&config.database).await?;
     let pending = database.pending_migrations().await.unwrap_or_default();
     database.migrate().await.context("migrating")?;
@@ -36,7 +36,7 @@ pub async fn migrate(command: Migrate, config: Config) -> anyhow::Result<ExitCod
 pub async fn library(config: &Config) -> anyhow::Result<Database> {
     let embedded = config.database.url.starts_with("sqlite:");
     if embedded {
-        make_folder(&config.database.url)?;
+        make_folder(&config.database)?;
     }
     let database = Database::connect(&config.database).await?;
     if embedded {
@@ -56,14 +56,10 @@ fn statements(role: Role, user: &str, config: &DatabaseConfig) -> anyhow::Result
 ///
 /// # Errors
 /// When the folder cannot be made.
-pub fn make_folder(url: &str) -> anyhow::Result<()> {
-    let Some(path) = url.strip_prefix("sqlite:") else { return Ok(()) };
-    let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
-    match std::path::Path::new(path).parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .with_context(|| format!("making the folder {}", folder.display())),
-        _ => Ok(()),
-    }
+pub fn make_folder(config: &DatabaseConfig) -> anyhow::Result<()> {
+    let Some(folder) = config.folder() else { return Ok(()) };
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("making the folder {}", folder.display()))
 }
 
 #[cfg(test)]

@@ -8,19 +8,25 @@ use crate::{
 use anyhow::Context;
 use hydra_amqp::AmqpTransport;
 use hydra_blobs::Blobs;
-use hydra_boot::{EXIT_CONFIG, Telemetry};
+use hydra_boot::{Bounds, EXIT_CONFIG, Telemetry};
 use hydra_stage::Health;
 use hydra_store::Database;
 use std::{process::ExitCode, sync::Arc};
+use tracing::{info, warn};
 
 /// Longest time for a statement of a process that only answers questions.
 const STATEMENT_TIMEOUT_S: u64 = 10;
 
-/// Runs the roles until SIGTERM, then finishes what is in hand.
+/// Runs the roles until SIGTERM, then finishes what is in hand; `bounds` are those of the sandbox
+/// that the process is in.
 ///
 /// # Errors
 /// When a role cannot start, or fails for good.
-pub async fn run(roles: &[Role], mut config: Config) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    roles: &[Role],
+    mut config: Config,
+    bounds: Option<Bounds>,
+) -> anyhow::Result<ExitCode> {
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     let telemetry = match Telemetry::start(&config.telemetry, &names.join(",")) {
         Ok(telemetry) => telemetry,
@@ -29,6 +35,11 @@ pub async fn run(roles: &[Role], mut config: Config) -> anyhow::Result<ExitCode>
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
+    match bounds {
+        Some(Bounds::All) => info!("in a sandbox: files, ports and programs are bounded"),
+        Some(bounds) => warn!(?bounds, "in half a sandbox: this kernel lacks parts of Landlock"),
+        None => {}
+    }
     if roles == [Role::Query] {
         // its user should not be able to write either; this holds where it is
         config.database.read_only = true;

@@ -39,7 +39,7 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When the database or the folder cannot be used.
 pub async fn open(config: Config, stop: CancellationToken) -> anyhow::Result<Parts> {
-    make_folder(&config.database.url)?;
+    make_folder(&config.database)?;
     let database = Database::connect(&config.database).await?;
     database.migrate().await?;
     Ok(Parts {

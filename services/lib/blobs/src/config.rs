@@ -35,6 +35,14 @@ impl BlobsConfig {
         self.place().map(drop)
     }
 
+    /// The folder that the address names, if it names one.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match self.place() {
+            Ok(Place::Folder(path)) => Some(path),
+            _ => None,
+        }
+    }
+
     /// What the address means.
     pub(crate) fn place(&self) -> Result<Place, BlobError> {
         let invalid = |why| BlobError::InvalidUrl { url: self.url.clone(), why };

@@ -6,13 +6,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod config;
+mod openmetrics;
 mod pages;
 mod sampling;
+mod sandbox;
 mod shutdown;
 mod telemetry;
 
 pub use config::{ConfigError, load, mistake};
 pub use pages::{metrics_buckets, serve_pages};
+pub use sandbox::{Bounds, Sandbox, SandboxError};
 pub use shutdown::{finish, stop_on_signal};
 pub use telemetry::{LogFormat, Telemetry, TelemetryConfig, TelemetryError};
 

@@ -1,13 +1,14 @@
 //! `/live`, `/ready` and `/metrics` of a process.
 
+use crate::openmetrics;
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use hydra_stage::Health;
+use hydra_stage::{Health, exemplar::BUCKETS_S};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
@@ -16,12 +17,6 @@ use tokio_util::sync::CancellationToken;
 
 /// A loop that did not come round for so long is not alive.
 const STUCK: Duration = Duration::from_secs(60);
-
-/// Seconds; from a null stage to a plot that waited for an hour.
-const BUCKETS_S: [f64; 16] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 300.0,
-    3600.0,
-];
 
 /// Installs the metrics recorder of this process, with buckets for durations and batch sizes.
 ///
@@ -93,7 +88,14 @@ async fn ready(State(pages): State<Pages>) -> Response {
     (status, Json(Answer { ready, components: report.components })).into_response()
 }
 
-async fn scrape(State(pages): State<Pages>) -> Response {
+/// Prometheus' text format; with exemplars, in OpenMetrics, for who reads that.
+async fn scrape(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    let text = pages.metrics.render();
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accept.is_some_and(openmetrics::is_read_by) {
+        let kind = [(header::CONTENT_TYPE, openmetrics::CONTENT_TYPE)];
+        return (kind, openmetrics::render(&text, &pages.health.exemplars())).into_response();
+    }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, pages.metrics.render()).into_response()
+    (kind, text).into_response()
 }

@@ -23,7 +23,7 @@ mod workers;
 pub use bundle::Bundle;
 pub use library::{Library, LibraryError};
 pub use manifest::Manifest;
-pub use runtime::{LIBRARY_VARIABLE, Runtime, RuntimeConfig, RuntimeError};
+pub use runtime::{LIBRARY_VARIABLE, Runtime, RuntimeConfig, RuntimeError, places};
 pub use serve::{Head, Held, Model, Models, ModelsConfig, Purpose, Slot, SlotError, Unavailable};
 pub use session::{Output, Session, SessionError, SharedWeights, Stopper, Tensor};
 pub use signature::{KeyError, SIGNATURE_BYTES, SigningKey, TrustedKeys};

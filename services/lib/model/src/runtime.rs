@@ -100,17 +100,22 @@ impl Runtime {
     }
 }
 
-fn find(config: &RuntimeConfig) -> Result<PathBuf, RuntimeError> {
+/// Where the library may be, best first.
+pub fn places(config: &RuntimeConfig) -> Vec<PathBuf> {
     let named = config.library.clone();
     let named = named.or_else(|| std::env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
-    let tried: Vec<PathBuf> = match named.filter(|path| !path.as_os_str().is_empty()) {
+    match named.filter(|path| !path.as_os_str().is_empty()) {
         // a place that was named is the only one: another library in its stead would surprise
         Some(path) => vec![path],
         None => {
             let folder = std::env::current_dir().unwrap_or_default();
             folder.ancestors().map(|folder| folder.join(CACHED)).collect()
         }
-    };
+    }
+}
+
+fn find(config: &RuntimeConfig) -> Result<PathBuf, RuntimeError> {
+    let tried = places(config);
     let found = tried.iter().find(|path| path.is_file()).cloned();
     found.and_then(|path| path.canonicalize().ok()).ok_or(RuntimeError::NotFound { tried })
 }

@@ -1,6 +1,9 @@
 //! Whether a role can work right now, part by part, for `/ready`, `/live` and the status page.
 
-use crate::vitals::Vitals;
+use crate::{
+    exemplar::{Exemplar, Exemplars, Measured},
+    vitals::Vitals,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -35,6 +38,7 @@ struct State {
     ticks: BTreeMap<String, Instant>,
     /// By stage.
     vitals: BTreeMap<String, Vitals>,
+    exemplars: Exemplars,
     /// By stage.
     inventories: BTreeMap<String, Inventory>,
 }
@@ -109,6 +113,16 @@ impl Health {
     /// `stage` took a message this long after its image arrived.
     pub fn lagged(&self, stage: &str, lag: Duration) {
         self.state().vitals(stage).lag.add(lag, 1);
+    }
+
+    /// An observation of `stage` was made in a trace that is told.
+    pub fn told(&self, stage: &str, measured: Measured, exemplar: Exemplar) {
+        self.state().exemplars.note(measured, stage, exemplar);
+    }
+
+    /// The newest told trace of each bucket.
+    pub fn exemplars(&self) -> Exemplars {
+        self.state().exemplars.clone()
     }
 
     /// From now on, `inventory` says which models `stage` has in memory.

@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod alone;
+pub mod exemplar;
 mod health;
 pub mod memory;
 pub mod message;

@@ -206,11 +206,15 @@ impl<S: Stage> Work<S> {
         batch: Vec<Held>,
         place: &mut Option<OwnedSemaphorePermit>,
     ) -> Vec<Held> {
-        let (batch, inputs) = self.read(batch).await;
+        let (mut batch, inputs) = self.read(batch).await;
         if batch.is_empty() {
             return batch;
         }
-        let results = match self.call(inputs, &batch[0].span).await {
+        let (each, returned) = self.call(inputs, &batch[0].span).await;
+        for held in &mut batch {
+            held.work = Some(each);
+        }
+        let results = match returned {
             Ok(results) => results,
             Err(fault) if batch.len() == 1 => vec![Err(fault)],
             Err(_) => {
@@ -249,7 +253,7 @@ impl<S: Stage> Work<S> {
             match S::In::read(&held.message) {
                 Ok(input) => {
                     held.image = input.image().cloned();
-                    self.observe_lag(&held);
+                    self.observe_lag(&mut held);
                     inputs.push(input);
                     held_on.push(held);
                 }
@@ -263,21 +267,23 @@ impl<S: Stage> Work<S> {
         (held_on, inputs)
     }
 
-    fn observe_lag(&self, held: &Held) {
+    fn observe_lag(&self, held: &mut Held) {
         if let Some(image) = &held.image {
             let lag_us = u64::try_from(now_us() - image.arrived_at_us).unwrap_or(0);
             let lag = Duration::from_micros(lag_us);
             metrics::histogram!("hydra_lag_seconds", "stage" => S::NAME).record(lag.as_secs_f64());
+            held.lag = Some(lag);
             self.settler.health.lagged(S::NAME, lag);
         }
     }
 
-    /// The fence: a timeout, a panic and a wrong number of results become a failure.
+    /// The fence: a timeout, a panic and a wrong number of results become a failure. Says also what
+    /// each message took.
     async fn call(
         &self,
         inputs: Vec<S::In>,
         span: &Span,
-    ) -> Result<Vec<Result<Done, Failure>>, Failure> {
+    ) -> (Duration, Result<Vec<Result<Done, Failure>>, Failure>) {
         let count = inputs.len();
         let begun = Instant::now();
         let work = AssertUnwindSafe(self.stage.handle(inputs)).catch_unwind();
@@ -286,7 +292,7 @@ impl<S: Stage> Work<S> {
         metrics::histogram!("hydra_work_seconds", "stage" => S::NAME).record(each.as_secs_f64());
         self.settler.health.worked(S::NAME, each, count as u64);
         let fault = match returned {
-            Ok(Ok(results)) if results.len() == count => return Ok(results),
+            Ok(Ok(results)) if results.len() == count => return (each, Ok(results)),
             Ok(Ok(results)) => {
                 anyhow::anyhow!("the stage gave {} results for {count} messages", results.len())
             }
@@ -296,7 +302,7 @@ impl<S: Stage> Work<S> {
             }
         };
         metrics::counter!("hydra_faults_total", "stage" => S::NAME).increment(1);
-        Err(Failure::Failed(fault))
+        (each, Err(Failure::Failed(fault)))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::{
     Delivery, Destination, Done, Failure, Health, Message, Outgoing, Policy, Ticket, Transport,
+    exemplar::{Exemplar, Measured},
     message::{ATTEMPT, BURIED_AT, ERROR, REASON},
     trace::{self, Leg},
 };
@@ -114,12 +115,17 @@ pub(crate) struct Held {
     /// When the span began, microseconds since 1970.
     pub begun_us: i64,
     pub image: Option<Image>,
+    /// As they were observed, for the exemplars.
+    pub lag: Option<Duration>,
+    pub work: Option<Duration>,
 }
 
 impl Held {
     pub(crate) fn new(delivery: Delivery, span: Span) -> Self {
         let Delivery { message, redelivered, ticket } = delivery;
-        Self { message, redelivered, ticket, span, begun_us: now_us(), image: None }
+        let begun_us = now_us();
+        let (image, lag, work) = (None, None, None);
+        Self { message, redelivered, ticket, span, begun_us, image, lag, work }
     }
 }
 
@@ -152,6 +158,7 @@ impl Settler {
         if kept {
             trace::keep(&held.span, &held.message);
         }
+        self.note_exemplars(&held, kept);
         let followers = self.followers(&held, decision);
         let published =
             join_all(followers.into_iter().map(|(to, message)| self.publish(to, message)))
@@ -168,6 +175,17 @@ impl Settler {
                 warn!(stage = self.stage, message = held.message.id, "{lost}");
                 self.count("ack_lost");
             }
+        }
+    }
+
+    /// What was observed of `held` leads to its trace, if that is told.
+    fn note_exemplars(&self, held: &Held, kept: bool) {
+        let Some(trace_id) = trace::told(&held.span, kept) else { return };
+        for (measured, value) in [(Measured::Lag, held.lag), (Measured::Work, held.work)] {
+            let Some(value) = value else { continue };
+            let (trace_id, value_s) = (trace_id.clone(), value.as_secs_f64());
+            let exemplar = Exemplar { trace_id, value_s, at: SystemTime::now() };
+            self.health.told(self.stage, measured, exemplar);
         }
     }
 

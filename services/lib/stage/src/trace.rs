@@ -66,6 +66,14 @@ pub fn keep(span: &Span, message: &Message) {
     }
 }
 
+/// The id of the trace of `span`, where it is told: sampled, or kept.
+pub(crate) fn told(span: &Span, kept: bool) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    let told = context.is_valid() && (kept || context.is_sampled());
+    told.then(|| context.trace_id().to_string())
+}
+
 /// A span that is about to end, as far as what follows from it must know.
 pub(crate) struct Leg<'a> {
     pub span: &'a Span,

@@ -3,7 +3,10 @@
 use crate::StoreError;
 use sea_orm::{ConnectOptions, DbBackend, sqlx::Executor};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Where the database is and how it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +86,14 @@ impl DatabaseConfig {
             Some("postgres" | "postgresql") => Ok(DbBackend::Postgres),
             _ => Err(StoreError::InvalidUrl("begins with none of sqlite:, mysql:, postgres:")),
         }
+    }
+
+    /// The folder of a database in a file, which writes others beside it.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let path = self.url.strip_prefix("sqlite:")?;
+        let path = path.trim_start_matches("//").split('?').next()?;
+        let folder = Path::new(path).parent()?;
+        Some(if folder.as_os_str().is_empty() { ".".into() } else { folder.to_owned() })
     }
 
     /// The options for sea-orm; nothing is connected yet.
@@ -181,6 +192,18 @@ impl DatabaseConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_database_in_a_file_has_a_folder() {
+        for (url, folder) in [
+            ("sqlite:///srv/h.db?mode=rwc", Some("/srv")),
+            ("sqlite:.hydra/hydra.db", Some(".hydra")),
+            ("sqlite:hydra.db", Some(".")),
+            ("mysql://u@db/hydra", None),
+        ] {
+            assert_eq!(DatabaseConfig::at(url).folder().as_deref(), folder.map(Path::new), "{url}");
+        }
+    }
 
     #[test]
     fn urls_are_understood_or_refused_without_repeating_the_password() {
