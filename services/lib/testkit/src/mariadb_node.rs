@@ -5,6 +5,7 @@ use anyhow::Result;
 use rustix::process::Signal;
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -21,6 +22,8 @@ pub struct MariaDbNode {
     dir: PathBuf,
     /// Deletes the folder with the node; absent where it is to stay.
     _temporary: Option<TempDir>,
+    /// The server, with whatever must come before it.
+    command: Vec<String>,
     arguments: Vec<String>,
     server: Option<Server>,
 }
@@ -80,11 +83,58 @@ impl MariaDbNode {
             address: format!("127.0.0.1:{port}"),
             dir: dir.clone(),
             _temporary: temporary,
+            command: vec!["mariadbd".to_owned()],
             arguments,
             server: None,
         };
         node.restart().await;
         node
+    }
+
+    /// Moves the data to a file system of `size_mib` mebibytes, in a mount namespace of the server
+    /// alone; what is written there is lost at its end.
+    ///
+    /// # Panics
+    /// As [`MariaDbNode::restart`], or where nobody may mount.
+    pub async fn restart_on_small_disk(&mut self, size_mib: u32) {
+        let [small, data] = ["small", "data"].map(|name| self.dir.join(name).display().to_string());
+        fs::create_dir_all(&small).expect("a folder");
+        let script = format!(
+            "mount -t tmpfs -o size={size_mib}m tmpfs {small} && cp -a {data}/. {small}/ && exec \"$@\""
+        );
+        let apart = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", &script, "_"];
+        self.command = apart.into_iter().chain(["mariadbd"]).map(str::to_owned).collect();
+        // it is root in there, whoever it is outside
+        self.arguments.retain(|argument| argument != "--user=root");
+        self.arguments.insert(1, "--user=root".to_owned());
+        self.restart_with(&format!("--datadir={small}")).await;
+    }
+
+    /// The small disk, as this process can reach it.
+    fn small_disk(&self) -> PathBuf {
+        let pid = fs::read_to_string(self.dir.join("pid")).expect("the server runs");
+        let small = self.dir.join("small").display().to_string();
+        PathBuf::from(format!("/proc/{}/root{small}", pid.trim()))
+    }
+
+    /// Fills the small disk with something else, to the last block.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn fill_disk(&self) {
+        let mut filler = fs::File::create(self.small_disk().join("filler")).expect("a small disk");
+        for size in [1 << 20, 4096] {
+            let block = vec![0_u8; size];
+            while filler.write_all(&block).is_ok() {}
+        }
+    }
+
+    /// Ends [`MariaDbNode::fill_disk`].
+    ///
+    /// # Panics
+    /// Where it was not filled.
+    pub fn free_disk(&self) {
+        fs::remove_file(self.small_disk().join("filler")).expect("a full disk");
     }
 
     fn log(&self) -> PathBuf {
@@ -98,7 +148,9 @@ impl MariaDbNode {
     /// When it does not come up within a minute; its log is in the message.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let server = Server::start("mariadbd", &self.arguments, &[], &self.dir, &self.log());
+        let arguments: Vec<String> =
+            self.command[1..].iter().chain(&self.arguments).cloned().collect();
+        let server = Server::start(&self.command[0], &arguments, &[], &self.dir, &self.log());
         let server = self.server.insert(server.expect("MariaDB is installed"));
         let tail = server.log_tail();
         eventually_within(

@@ -220,8 +220,8 @@ impl<'a> Sequences<'a> {
         outbox::insert(self.txn, promises).await
     }
 
-    /// An image that comes between others: looks at its neighbours and writes at once, so that
-    /// the next late one finds what it left.
+    /// An image that comes between others: looks at its neighbours and, unless all that it changes
+    /// is the newest sequence, writes at once, so that the next late one finds what it left.
     async fn late(&mut self, between: Between<'_>) -> Result<(), StoreError> {
         let of = (between.elements.plot_type_id, between.trouble as i16);
         let known = self.tracks.get(&of).and_then(|track| track.near(&between.arrival.element.key));
@@ -240,6 +240,15 @@ impl<'a> Sequences<'a> {
         for sequence in &mut changed {
             sequence.commit_no = self.commit_no;
         }
+        let Some(track) = self.tracks.get_mut(&of) else { return Ok(()) };
+        if let [only] = changed.as_slice()
+            && track.newest.as_ref().is_some_and(|newest| newest.id == only.id)
+        {
+            // held as it is until somebody must look: see `write_held`
+            track.newest = changed.pop();
+            track.changed = true;
+            return Ok(());
+        }
         upsert(self.txn, changed.clone()).await?;
         let Some(track) = self.tracks.get_mut(&of) else { return Ok(()) };
         for sequence in changed {
@@ -248,7 +257,11 @@ impl<'a> Sequences<'a> {
                 .as_ref()
                 .is_none_or(|newest| newest.id == sequence.id || first(newest) < first(&sequence));
             if newer {
-                track.moved |= track.newest.as_ref().is_none_or(|n| n.id != sequence.id);
+                let other = track.newest.as_ref().filter(|newest| newest.id != sequence.id);
+                track.moved |= track.newest.is_none() || other.is_some();
+                // what was held of the one before must not be lost
+                self.ended.extend(other.filter(|_| track.changed).cloned());
+                track.changed &= other.is_none();
                 track.newest = Some(sequence);
             }
         }
