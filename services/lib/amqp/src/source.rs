@@ -60,6 +60,8 @@ pub(crate) struct AmqpSource {
     /// lapin tells it once.
     ended: Option<Option<Error>>,
     stopped: bool,
+    /// Consumers that the broker counted when this one was cancelled with deliveries in hand.
+    consumers: Option<u32>,
     /// Read while an acknowledgement leaves, written while consuming ends.
     settling: Arc<RwLock<()>>,
     /// Tickets that were dropped unsettled; their messages are given back at the next call.
@@ -97,6 +99,7 @@ impl AmqpSource {
             early: VecDeque::new(),
             ended: None,
             stopped: false,
+            consumers: None,
             settling: Arc::default(),
             dropped,
             drops,
@@ -176,18 +179,31 @@ impl AmqpSource {
         }
     }
 
-    /// RabbitMQ hands no more than 32 acknowledgements on to a quorum queue before the queue has
-    /// written them (`rabbit_fifo_client`, the soft limit). What still waits in the channel when it
-    /// closes is lost, and delivered again. The broker tells nothing of it, but answers as slowly
-    /// as it writes.
-    async fn let_acknowledgements_arrive(&self) {
-        let Some(session) = &self.session else { return };
-        let begun = Instant::now();
+    /// What the broker says of the queue.
+    async fn asked(&self) -> Option<lapin::Queue> {
+        let session = self.session.as_ref()?;
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
         let queue = self.queue.as_str().into();
         let asked = session.channel.queue_declare(queue, options, FieldTable::default());
-        if let Ok(Ok(_)) = timeout(WRITTEN.1, asked).await {
-            sleep((20 * begun.elapsed()).clamp(WRITTEN.0, WRITTEN.1)).await;
+        timeout(WRITTEN.1, asked).await.ok()?.ok()
+    }
+
+    /// RabbitMQ hands no more than 32 acknowledgements on to a quorum queue before the queue has
+    /// written them (`rabbit_fifo_client`, the soft limit). What still waits in the channel when it
+    /// closes is lost, and delivered again. A consumer that was cancelled counts as one until the
+    /// queue has written its last acknowledgement (`rabbit_fifo`, `update_or_remove_sub`), so the
+    /// count of consumers falls then, unless another one has come meanwhile.
+    async fn let_acknowledgements_arrive(&self) {
+        let begun = Instant::now();
+        let Some(queue) = self.asked().await else { return };
+        let Some(before) = self.consumers else {
+            // nothing was in hand; what was acknowledged just before is written by now, or soon
+            return sleep((20 * begun.elapsed()).clamp(WRITTEN.0, WRITTEN.1)).await;
+        };
+        let mut now = Some(queue.consumer_count());
+        while now.is_some_and(|now| now >= before) && begun.elapsed() < WRITTEN.1 {
+            sleep(ARRIVAL_LOOK).await;
+            now = self.asked().await.map(|queue| queue.consumer_count());
         }
     }
 
@@ -304,6 +320,9 @@ impl Source for AmqpSource {
             let Some(session) = &self.session else { return };
             let cancel = session.channel.basic_cancel(TAG.into(), BasicCancelOptions::default());
             let cancelled = timeout(SETTLE_TIMEOUT, cancel).await;
+            if session.open.load(Ordering::SeqCst) > 0 {
+                self.consumers = self.asked().await.map(|queue| queue.consumer_count());
+            }
             drop(held);
             if !matches!(cancelled, Ok(Ok(()))) {
                 warn!(queue = self.queue, "the broker did not confirm the end of consuming");
