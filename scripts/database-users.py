@@ -22,7 +22,8 @@ MEASURED = [
     "run_outcome", "run_latency", "daily", "heartbeat", "outbox", "lease", "retention_mark", "garbage",
     "model_label", "model_plot_type",
 ]  # fmt: skip
-ADDED_BY_NAME = ["plot_type", "model"]
+# MariaDB takes "leave what is there" for an update of every column
+ADDED_BY_NAME = [("plot_type", "insert, update"), ("model", "insert, update")]
 TRAIN_ADDS = ["model_label", "release_event"]
 TRAIN_NOTES = ["model_plot_type", "training_image", "pin"]
 EVENTS = ["catalog_event", "release_event", "label_event"]
@@ -39,7 +40,7 @@ def rights():
             ("counter", "update"),
             *((table, "insert") for table in TRAIN_ADDS),
             *((table, "insert, update") for table in TRAIN_NOTES),
-            *((table, "insert, update (id)") for table in ADDED_BY_NAME),
+            *ADDED_BY_NAME,
             ("heartbeat", "insert, update"),
             ("alias", "insert, update"),
         ],
@@ -47,7 +48,7 @@ def rights():
             ("*", "select"),
             ("counter", "update"),
             *((table, "insert, update, delete") for table in MEASURED),
-            *((table, "insert, update (id)") for table in ADDED_BY_NAME),
+            *ADDED_BY_NAME,
             ("dead_letter", "insert, update, delete"),
         ],
         "control": [

@@ -51,8 +51,9 @@ impl Role {
                 let mut rights = vec![("*", "select"), ("counter", "update")];
                 rights.extend(TRAIN_ADDS.map(|table| (table, "insert")));
                 rights.extend(TRAIN_NOTES.map(|table| (table, "insert, update")));
-                rights.extend(ADDED_BY_NAME.map(|table| (table, "insert, update (id)")));
                 rights.extend([
+                    ("plot_type", "insert, update"),
+                    ("model", "insert, update"),
                     ("heartbeat", "insert, update"),
                     // a candidate; that it never is the active one is a matter of the program
                     ("alias", "insert, update"),
@@ -62,7 +63,9 @@ impl Role {
             Self::Keep => {
                 let mut rights = vec![("*", "select"), ("counter", "update")];
                 rights.extend(MEASURED.map(|table| (table, "insert, update, delete")));
-                rights.extend(ADDED_BY_NAME.map(|table| (table, "insert, update (id)")));
+                // discovered ones: MariaDB takes "leave what is there" for an update of every column
+                rights.push(("plot_type", "insert, update"));
+                rights.push(("model", "insert, update"));
                 rights.push(("dead_letter", "insert, update, delete"));
                 rights
             }
@@ -109,9 +112,6 @@ const MEASURED: [&str; 21] = [
     "model_label",
     "model_plot_type",
 ];
-/// Discovered plot types, and models. MariaDB says "leave it, where it is there already" by setting
-/// the key to itself, which is all that may be updated.
-const ADDED_BY_NAME: [&str; 2] = ["plot_type", "model"];
 /// What belongs to a model, and that it is a candidate.
 const TRAIN_ADDS: [&str; 2] = ["model_label", "release_event"];
 /// What a model was made for and from, and the images that stay because of it.
