@@ -34,6 +34,8 @@ pub struct App {
     pub streams: Arc<Semaphore>,
     /// Images a day, which is summed up seldom.
     pub days: crate::days::Days,
+    /// Long sequences of trouble.
+    pub longs: crate::long::Longs,
     /// The end of the service.
     pub stop: CancellationToken,
 }

@@ -15,6 +15,7 @@ mod error;
 mod follow;
 mod grpc;
 mod health;
+mod long;
 mod openapi;
 mod pages;
 mod params;

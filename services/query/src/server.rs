@@ -50,6 +50,7 @@ pub async fn serve(
         painter: Painter::new(config.picture_threads),
         streams: Arc::new(Semaphore::new(config.max_streams)),
         days: crate::days::Days::default(),
+        longs: crate::long::Longs::default(),
         stop: shutdown.clone(),
         config: Arc::new(config),
         db,

@@ -60,8 +60,10 @@ pub async fn list(
     let filters = (params.from_us, params.to_us, &params.detector, name, params.run, &params.kind);
     let list = List::new("log", filters);
     let mark = list.mark(params.cursor.as_deref())?;
+    let span = range(&app, &params).await?;
     let which = Troubles {
-        span: range(&app, &params).await?,
+        span,
+        long: app.longs.at(&app.db, span.to_us).await?,
         plot_types: plot_types(&app, &board, &params)?,
         kinds: kinds(params.kind.as_deref())?,
     };
@@ -163,7 +165,8 @@ pub async fn incidents(
     let mark = list.mark(params.cursor.as_deref())?;
     if !open {
         let span = span(params.from_us, params.to_us, MOST_DAYS)?;
-        let which = Troubles { span, plot_types: None, kinds: vec![Kind::Bad] };
+        let long = app.longs.at(&app.db, span.to_us).await?;
+        let which = Troubles { span, plot_types: None, kinds: vec![Kind::Bad], long };
         let rows = read::troubles(&app.db, which, mark, limit).await?;
         let last = rows.last().filter(|_| rows.len() as u64 == limit);
         let next = last.map(|row| list.cursor(&read::mark_of_sequence(row)));
