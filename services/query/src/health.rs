@@ -5,7 +5,7 @@ use crate::{
     follow::Lags,
 };
 use hydra_store::{LATENCY_BOUNDS_MS, heartbeat, read::Heard};
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// The stages that every image passes.
 pub const PIPELINE: [&str; 4] = ["ingest", "resize", "infer", "keep"];
@@ -285,14 +285,13 @@ pub fn blob_store(looked: Result<Duration, String>) -> PartHealth {
 /// The broker, as the roles that stand on it say.
 pub fn broker(heard: &[Heard], now_us: i64) -> PartHealth {
     let alive = heard.iter().filter(|one| is_alive(one, now_us));
-    let said: BTreeMap<&str, &Option<String>> = alive
+    let trouble = alive
         .clone()
         .flat_map(|one| &one.beat.body.components)
-        .filter(|(component, _)| component.contains("broker") || component.contains("queue"))
-        .map(|(component, trouble)| (component.as_str(), trouble))
-        .collect();
+        .filter(|(component, _)| component.starts_with("broker"))
+        .find_map(|(_, trouble)| trouble.as_ref());
     let queues = alive.filter(|one| !one.beat.body.queues.is_empty()).count();
-    if let Some(trouble) = said.values().find_map(|trouble| trouble.as_ref()) {
+    if let Some(trouble) = trouble {
         let advice = "See whether RabbitMQ runs and has room; hydra doctor says more.";
         return part("broker", Health::Down, trouble.clone(), advice);
     }
@@ -374,6 +373,23 @@ mod tests {
         let pipeline = pipeline(&[infer, heard("keep", 99)], &Lags::default(), NOW);
         assert_eq!(pipeline.waiting, 7);
         assert_eq!(pipeline.silent, ["ingest", "resize", "keep"]);
+    }
+
+    #[test]
+    fn what_one_instance_misses_of_the_broker_is_not_hidden_by_the_next() {
+        let with = |instance: &str, trouble: Option<&str>| {
+            let mut one = heard("infer", 1);
+            one.beat.instance = instance.into();
+            let queue = Queue { consumers: 1, ..Default::default() };
+            one.beat.body.queues.insert("infer".into(), queue);
+            let trouble = trouble.map(str::to_owned);
+            one.beat.body.components.insert("broker: infer".into(), trouble);
+            one
+        };
+        let both = [with("infer-1", Some("session lost")), with("infer-2", None)];
+        let part = broker(&both, NOW);
+        assert_eq!((part.health, part.meaning.as_str()), (Health::Down, "session lost"));
+        assert_eq!(broker(&both[1..], NOW).health, Health::Well);
     }
 
     #[test]

@@ -33,8 +33,6 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-/// The component of the health report.
-const COMPONENT: &str = "broker";
 /// Between two looks at a broker that is away.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Longest wait for an acknowledgement to leave.
@@ -53,6 +51,8 @@ pub(crate) struct AmqpSource {
     queue: String,
     prefetch: u16,
     health: Health,
+    /// Of the health report: one a queue, or one that is well would hide one that is not.
+    component: String,
     session: Option<Session>,
     /// Deliveries of the session that have arrived and were not handed out yet.
     early: VecDeque<lapin::message::Delivery>,
@@ -85,7 +85,8 @@ impl AmqpSource {
     ) -> Self {
         let (drops, dropped) = mpsc::unbounded_channel();
         let link = Link::new(config.clone(), format!("consume {queue}"));
-        health.unwell(COMPONENT, "not connected yet");
+        let component = format!("broker: {queue}");
+        health.unwell(&component, "not connected yet");
         Self {
             link,
             config,
@@ -93,6 +94,7 @@ impl AmqpSource {
             queue: queue.to_owned(),
             prefetch,
             health,
+            component,
             session: None,
             early: VecDeque::new(),
             ended: None,
@@ -140,7 +142,7 @@ impl AmqpSource {
         warn!(queue = self.queue, why, "session lost");
         metrics::counter!("hydra_broker_sessions_lost_total", "queue" => self.queue.clone())
             .increment(1);
-        self.health.unwell(COMPONENT, format!("session lost: {why}"));
+        self.health.unwell(&self.component, format!("session lost: {why}"));
         // what has arrived of it cannot be settled any more
         self.early.clear();
         if let Some(session) = self.session.take() {
@@ -199,11 +201,11 @@ impl AmqpSource {
                     info!(queue = self.queue, prefetch = self.prefetch, "consuming");
                     self.session = Some(session);
                     self.ended = None;
-                    self.health.well(COMPONENT);
+                    self.health.well(&self.component);
                     return Ok(());
                 }
                 Err(TransportError::Other(error)) => {
-                    self.health.unwell(COMPONENT, format!("{error:#}"));
+                    self.health.unwell(&self.component, format!("{error:#}"));
                     self.health.tick(&self.queue);
                     sleep(PAUSE).await;
                 }

@@ -63,6 +63,11 @@ async fn a_hang_is_ended_by_the_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_role_is_ready_once_its_queue_is_there() {
+    on_a_fresh_host(suite::a_role_is_ready_once_its_queue_is_there).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_buried_with_its_bytes() {
     on_a_fresh_host(suite::what_cannot_be_read_is_buried_with_its_bytes).await;
 }

@@ -154,7 +154,7 @@ impl Transport for MemoryTransport {
         if let Some(q) = self.shared.queues().get_mut(queue) {
             q.consumers += 1;
         }
-        health.well("broker");
+        health.well(&format!("broker: {queue}"));
         let source = MemorySource {
             shared: self.shared.clone(),
             queue: queue.to_owned(),

@@ -31,8 +31,10 @@ pub struct Runner<S> {
 }
 
 impl<S: Stage> Runner<S> {
-    /// A runner for `stage` on `transport`; troubles are told to `health`.
+    /// A runner for `stage` on `transport`; troubles are told to `health`, the first of them that
+    /// its queue is not there yet.
     pub fn new(stage: S, transport: Arc<dyn Transport>, health: Health) -> Self {
+        health.unwell(S::NAME, "its queue is not declared yet");
         let policy = Arc::new(stage.policy());
         Self { stage: Arc::new(stage), policy, transport, health }
     }
@@ -47,6 +49,7 @@ impl<S: Stage> Runner<S> {
         declared?;
         let prefetch = self.policy.prefetch();
         let mut source = self.transport.consume(S::NAME, prefetch, self.health.clone()).await?;
+        self.health.well(S::NAME);
         info!(stage = S::NAME, prefetch, "taking messages");
         let settler = Arc::new(Settler {
             stage: S::NAME,

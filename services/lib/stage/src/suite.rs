@@ -268,6 +268,25 @@ pub async fn a_hang_is_ended_by_the_timeout(transport: Arc<dyn Transport>) {
     bench.end().await;
 }
 
+/// However well the rest is: what is ready has its queue, so that a message to it has a place.
+pub async fn a_role_is_ready_once_its_queue_is_there(transport: Arc<dyn Transport>) {
+    let health = Health::new();
+    health.well("pages");
+    transport.declare("sink", &quick()).await.unwrap();
+    let probe = Probe { seen: Seen::default(), policy: quick() };
+    let runner = Runner::new(probe, transport.clone(), health.clone());
+    let before = health.report();
+    assert!(!before.is_ready(), "{before:?}");
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    let running = tokio::spawn(async move { runner.run(token).await.unwrap() });
+    eventually("it is ready", async || health.report().is_ready()).await;
+    let queue = transport.depth("probe").await.unwrap();
+    assert_eq!(queue.consumers, 1, "and takes from it");
+    stop.cancel();
+    running.await.unwrap();
+}
+
 pub async fn what_cannot_be_read_is_buried_with_its_bytes(transport: Arc<dyn Transport>) {
     let bench = Bench::start(transport, quick()).await;
     let mut broken = text("x");

@@ -51,6 +51,11 @@ fn a_hang_is_ended_by_the_timeout() {
 }
 
 #[test]
+fn a_role_is_ready_once_its_queue_is_there() {
+    run(suite::a_role_is_ready_once_its_queue_is_there);
+}
+
+#[test]
 fn what_cannot_be_read_is_buried_with_its_bytes() {
     run(suite::what_cannot_be_read_is_buried_with_its_bytes);
 }

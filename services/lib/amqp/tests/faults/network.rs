@@ -32,7 +32,7 @@ impl Far {
     }
 
     fn broker_is_well(&self) -> bool {
-        self.bench.health.report().components.get("broker").is_some_and(Option::is_none)
+        self.bench.health.report().components.get("broker: probe").is_some_and(Option::is_none)
     }
 
     /// Says after how long the worker knew that it is alone.

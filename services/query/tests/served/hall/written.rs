@@ -328,7 +328,7 @@ pub async fn beats(db: &Database) {
         let vitals = Vitals { work: times.clone(), lag: times, ..Default::default() };
         let queue = Queue { ready: 3, dead: 1, consumers: 2 };
         let body = Body {
-            components: [("broker".to_owned(), None)].into(),
+            components: [(format!("broker: {role}"), None)].into(),
             queues: [(role.to_owned(), queue)].into(),
             stages: [(role.to_owned(), vitals)].into(),
             models: if role == "infer" { loaded() } else { Vec::new() },
