@@ -8,6 +8,7 @@ mod contract;
 mod grpc;
 mod hall;
 mod lists;
+mod long;
 mod live;
 mod long;
 mod pictures;
