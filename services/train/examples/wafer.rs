@@ -202,7 +202,7 @@ fn wanted() -> Result<Wanted> {
         seed: 1,
         epochs: None,
         input: InputShape { width: 96, height: 96, channels: 3, letterbox: false },
-        architecture: Architecture::SmallResidual,
+        architecture: Architecture::Compact,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {

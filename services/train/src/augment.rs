@@ -34,11 +34,6 @@ impl Augment {
     /// Leaves images alone.
     pub const NONE: Self = Self { shift: 0.0, gain: 0.0, noise: 0.0, colour: 0.0, mask_text: 0.0 };
 
-    /// The same without the shift, for images that are compared with a reference.
-    pub fn in_place(self) -> Self {
-        Self { shift: 0.0, ..self }
-    }
-
     /// Shifts planes of values; what comes in from outside is the border again.
     pub fn shift_planes(&self, planes: &mut [f32], shape: &InputShape, chance: u64) {
         if self.shift <= 0.0 {

@@ -304,6 +304,7 @@ impl<'a> Writer<'a> {
         };
         let written = match op {
             Op::Relu => node("Relu", &at.name, &inputs, &[&at.name]),
+            Op::Square => node("Mul", &at.name, &[inputs[0], inputs[0]], &[&at.name]),
             Op::MaxPool { kernel, stride, padding } => window("MaxPool", kernel, stride, padding),
             Op::AvgPool { kernel, stride, padding } => {
                 window("AveragePool", kernel, stride, padding)

@@ -230,6 +230,10 @@ impl Net {
             }
             Op::Norm { .. } => Value::Maps(self.layers.norms[place].forward(first(inputs).maps())),
             Op::Relu => Value::Maps(relu(first(inputs).maps())),
+            Op::Square => {
+                let x = first(inputs).maps();
+                Value::Maps(x.clone() * x)
+            }
             Op::MaxPool { kernel, stride, padding } => {
                 let options = MaxPoolOptions::new([kernel; 2])
                     .with_stride([stride; 2])

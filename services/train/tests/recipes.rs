@@ -48,6 +48,10 @@ fn made(
     learn(&sets, recipe, parent, &runtime(), &Device::flex(), &Control::default())
 }
 
+fn network_of(learnt: &Learnt) -> &Network {
+    learnt.network.as_deref().unwrap()
+}
+
 /// The sealed file says what the evaluation says it does.
 fn served_as_judged(learnt: &Learnt, plots: &Plots) {
     let bundle = bundle_of(learnt, "2026-01-01T00:00:00Z", &runtime()).unwrap();
@@ -95,13 +99,13 @@ fn a_trunk_serves_all_plot_types_and_a_later_one_needs_a_head_only() {
         };
         assert!(runs(&one.trained).is_disjoint(&runs(&one.test)), "split by run");
     }
-    let bytes = learnt[0].network.to_bytes();
+    let bytes = network_of(&learnt[0]).to_bytes();
     let parent = Parent { digest: None, network: Network::from_bytes(&bytes).unwrap() };
     let later = Plots::new("C", 150, 3);
     let child = made(&[&later], &recipe(Kind::Transfer), Some(&parent)).unwrap().remove(0);
     let accuracy = child.figures.test.accuracy.unwrap().value;
     assert!(accuracy > 0.85, "{accuracy}");
-    assert_eq!(child.network.weights, parent.network.weights, "the trunk is frozen");
+    assert_eq!(network_of(&child).weights, parent.network.weights, "the trunk is frozen");
     served_as_judged(&child, &later);
 }
 
@@ -129,8 +133,8 @@ fn pixels_beside_deviations_are_served_as_they_were_trained() {
     let accuracy = learnt.figures.test.accuracy.unwrap().value;
     assert!(accuracy > 0.85, "{accuracy}");
     served_as_judged(&learnt, &plots);
-    let network = Network::from_bytes(&learnt.network.to_bytes()).unwrap();
-    assert_eq!(network, *learnt.network);
+    let network = Network::from_bytes(&network_of(&learnt).to_bytes()).unwrap();
+    assert_eq!(network, *network_of(&learnt));
 }
 
 #[test]
@@ -172,13 +176,32 @@ fn right_count(runner: &mut Runner, plots: &Plots) -> usize {
 }
 
 #[test]
+fn deviations_from_what_is_normal_tell_bad_from_good_and_are_served_as_judged() {
+    let plots = Plots::new("A", 180, 1);
+    let recipe = recipe(Kind::Deviations);
+    let learnt = made(&[&plots], &recipe, None).unwrap().remove(0);
+    let accuracy = learnt.figures.test.accuracy.unwrap().value;
+    assert!(accuracy > 0.9, "{accuracy}");
+    assert!(learnt.network.is_none() && learnt.guard_rate.is_some());
+    served_as_judged(&learnt, &plots);
+    let bundle = bundle_of(&learnt, "2026-01-01T00:00:00Z", &runtime()).unwrap();
+    assert_eq!(bundle.manifest.architecture, "deviations");
+    assert_eq!(bundle.manifest.novelty.unwrap().output, "guard.p_value");
+    let refused = made(&[&plots], &Recipe { synthetic: 9, ..recipe.clone() }, None).unwrap_err();
+    assert!(refused.to_string().contains("synthetic"), "{refused}");
+    let few = Plots::new("A", 40, 1);
+    let refused = made(&[&few], &recipe, None).unwrap_err();
+    assert!(refused.to_string().contains("at least 20 are needed"), "{refused}");
+}
+
+#[test]
 fn siblings_are_trained_as_one_and_a_child_goes_on_from_its_parent() {
     let (whole, chunked) = (Plots::new("A", 150, 1), Plots::new("A_chunked", 150, 2));
     let learnt = made(&[&whole, &chunked], &recipe(Kind::Full), None).unwrap();
     assert_eq!(learnt[0].files, learnt[1].files, "one network");
     assert_ne!(learnt[0].figures.test_scores, learnt[1].figures.test_scores, "judged apart");
     served_as_judged(&learnt[0], &whole);
-    let parent = Parent { digest: None, network: (*learnt[0].network).clone() };
+    let parent = Parent { digest: None, network: network_of(&learnt[0]).clone() };
     let mut short = recipe(Kind::Full);
     short.fit.epochs = 1;
     short.fit.learning_rate = 1e-4;

@@ -182,6 +182,8 @@ pub enum RecipeKind {
     Full,
     /// One trunk for all the plot types, and a head for each.
     Trunk,
+    /// What is normal from the Goods, and a head fitted to deviations from it: seconds.
+    Deviations,
 }
 
 /// A release.

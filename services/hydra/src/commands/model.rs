@@ -14,14 +14,12 @@ use crate::{
     models,
 };
 use anyhow::{Context, anyhow, bail};
-use hydra_amqp::AmqpTransport;
 use hydra_blobs::Blobs;
 use hydra_model::{
     Library, Runtime, SigningKey,
     import::{ImportRequest, import_file},
 };
 use hydra_proto::{Label, ModelDigest, PlotTypeName, Threshold, events::TrainingWanted};
-use hydra_stage::{Destination, Outgoing, Transport};
 use hydra_store::{
     Database,
     model::{self, Model},
@@ -210,21 +208,14 @@ async fn train(args: TrainArgs, config: &Config, database: &Database) -> anyhow:
     };
     if args.file {
         let job = train::job(args, parent, database).await?;
-        let event = TrainingWanted {
+        let wanted = TrainingWanted {
             job_id: job.id,
             plot_types: job.plot_types.iter().map(ToString::to_string).collect(),
             recipe_json: serde_json::to_string(&job.recipe)?,
             who: job.by.who,
             why: job.by.why,
         };
-        let transport = AmqpTransport::new(config.broker.clone());
-        // asked for twice it is one job
-        let (queue, message) = Outgoing::of(&event).caused_by(&event.job_id, 0);
-        let sent = transport.publish(Destination::Queue(queue.to_owned()), message).await;
-        transport.close().await;
-        sent?;
-        println!("filed; a train role makes the model a candidate");
-        return Ok(());
+        return train::file(wanted, config).await;
     }
     for made in train::train(args, parent, config, database).await? {
         println!("{}: model {}", made.learnt.plot_type, made.digest);

@@ -2,12 +2,13 @@
 
 use crate::{
     cli::NormalArgs,
-    commands::{catalog::by, train::trainer},
+    commands::{
+        catalog::by,
+        train::{file, trainer},
+    },
     config::Config,
 };
-use hydra_amqp::AmqpTransport;
 use hydra_proto::{ContentHash, ModelDigest, PlotTypeName, events::TrainingWanted};
-use hydra_stage::{Destination, Outgoing, Transport};
 use hydra_store::Database;
 use hydra_train::job::NormalRecipe;
 
@@ -33,20 +34,10 @@ pub async fn normal(
     let id = ContentHash::of(format!("{names:?} {recipe_json}").as_bytes()).to_string();
     let by = by(args.why);
     if args.file {
-        let event = TrainingWanted {
-            job_id: id,
-            plot_types: names.iter().map(ToString::to_string).collect(),
-            recipe_json,
-            who: by.who,
-            why: by.why,
-        };
-        let transport = AmqpTransport::new(config.broker.clone());
-        let (queue, message) = Outgoing::of(&event).caused_by(&event.job_id, 0);
-        let sent = transport.publish(Destination::Queue(queue.to_owned()), message).await;
-        transport.close().await;
-        sent?;
-        println!("filed; a train role makes the model a candidate");
-        return Ok(());
+        let plot_types = names.iter().map(ToString::to_string).collect();
+        let wanted =
+            TrainingWanted { job_id: id, plot_types, recipe_json, who: by.who, why: by.why };
+        return file(wanted, config).await;
     }
     let trainer = trainer(config, database).await?;
     for made in trainer.normal(&id, &names, &recipe, args.candidate, &by).await? {

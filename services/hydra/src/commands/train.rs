@@ -2,9 +2,13 @@
 
 use crate::{cli::TrainArgs, commands::catalog::by, config::Config, models::runtime_config};
 use anyhow::{Context, bail};
+use hydra_amqp::AmqpTransport;
 use hydra_blobs::Blobs;
 use hydra_model::Runtime;
-use hydra_proto::{ContentHash, ModelDigest, PlotTypeName, registry::InputShape};
+use hydra_proto::{
+    ContentHash, ModelDigest, PlotTypeName, events::TrainingWanted, registry::InputShape,
+};
+use hydra_stage::{Destination, Outgoing, Transport};
 use hydra_store::{Database, training};
 use hydra_train::{
     align::Shown,
@@ -36,6 +40,20 @@ pub async fn trainer(config: &Config, database: &Database) -> anyhow::Result<Tra
         folder: config.train.folder.clone(),
         device: hydra_train::device(),
     })
+}
+
+/// Files a job for a `train` role; asked for twice it is one job.
+///
+/// # Errors
+/// When the broker does not take it.
+pub async fn file(wanted: TrainingWanted, config: &Config) -> anyhow::Result<()> {
+    let transport = AmqpTransport::new(config.broker.clone());
+    let (queue, message) = Outgoing::of(&wanted).caused_by(&wanted.job_id, 0);
+    let sent = transport.publish(Destination::Queue(queue.to_owned()), message).await;
+    transport.close().await;
+    sent?;
+    println!("filed; a train role makes the model a candidate");
+    Ok(())
 }
 
 /// Trains here until it is done; Ctrl-C ends it after the step under way, and the same command
@@ -79,6 +97,11 @@ fn plan(recipe: &Recipe) -> String {
     let InputShape { width, height, channels, .. } = recipe.input;
     let kind = match recipe.kind {
         Kind::Transfer => return "a head on the parent's trunk".to_owned(),
+        Kind::Deviations => {
+            return format!(
+                "a head on deviations from what is normal, {width}x{height}x{channels}"
+            );
+        }
         Kind::Full => "a network",
         Kind::Trunk => "a trunk with heads",
     };
@@ -134,6 +157,7 @@ pub async fn job(
                 crate::cli::RecipeKind::Transfer => Kind::Transfer,
                 crate::cli::RecipeKind::Full => Kind::Full,
                 crate::cli::RecipeKind::Trunk => Kind::Trunk,
+                crate::cli::RecipeKind::Deviations => Kind::Deviations,
             };
             Recipe::suited(kind, &material(database, &plot_types).await?, args.synthetic)
         }

@@ -84,6 +84,16 @@ pub fn fit_normality(
     input: InputShape,
     settings: &NormalitySettings,
 ) -> Result<NormalityModel, NormalityError> {
+    Ok(fitted(images, runs, input, settings)?.model)
+}
+
+/// The model, and what its making showed of each image.
+pub(crate) fn fitted(
+    images: &[&[u8]],
+    runs: &[u32],
+    input: InputShape,
+    settings: &NormalitySettings,
+) -> Result<Fitted, NormalityError> {
     if images.len() < FEWEST_GOODS {
         return Err(NormalityError::TooFew { found: images.len(), wanted: FEWEST_GOODS });
     }
@@ -104,7 +114,7 @@ pub fn fit_normality(
     order.sort_by(|a, b| first.scores[*b].total_cmp(&first.scores[*a]));
     let mut kept = vec![true; planes.len()];
     order.iter().take(planes.len() / 50).for_each(|i| kept[*i] = false);
-    Ok(fit_on(&planes, &folds, runs, &look, settings, &kept).model)
+    Ok(fit_on(&planes, &folds, runs, &look, settings, &kept))
 }
 
 impl NormalityError {
@@ -129,10 +139,15 @@ fn folds(runs: &[u32]) -> Vec<usize> {
     runs.iter().map(place).collect()
 }
 
-struct Fitted {
-    model: NormalityModel,
-    /// Each image's standardised score by the model that never saw it.
+/// A model, and what each image was to a model of the others: to one that saw it, it is too usual.
+pub(crate) struct Fitted {
+    pub model: NormalityModel,
+    /// Standardised scores.
     scores: Vec<f64>,
+    /// See [`NormalityModel::measures`].
+    pub measures: Vec<Vec<f32>>,
+    /// What is left beside mean and components.
+    pub residuals: Vec<Vec<f32>>,
 }
 
 fn fit_on(
@@ -153,6 +168,7 @@ fn fit_on(
         scales: vec![],
         shape_score: None,
         total: LogNormal { centre: 0.0, width: 1.0 },
+        faults: None,
     };
     let select = |keep: &dyn Fn(usize) -> bool| -> Vec<&Vec<f32>> {
         (0..planes.len()).filter(|i| kept[*i] && keep(*i)).map(|i| &planes[i]).collect()
@@ -167,13 +183,15 @@ fn fit_on(
     let mut model = with_components(&empty, &select(&|_| true), count);
     model.spread = spread_of_coefficients(&judged, kept, model.components.len());
     let mut raw = Vec::new();
+    let mut measures = vec![Vec::new(); planes.len()];
     let grid = look.grid();
     let (colours, all) = look.channels();
     for channels in [(0, colours), (colours, all)].into_iter().filter(|(from, to)| from < to) {
         for window in settings.windows.iter().copied().filter(|window| grid.holds(*window)) {
             let view = View { grid, window, channels };
-            let (scale, scores) = fit_scale(&judged, kept, folds, view);
-            raw.push((scale.score, scores));
+            let (scale, reached) = fit_scale(&judged, kept, folds, view);
+            measures.iter_mut().zip(&reached).for_each(|(all, (_, m))| all.extend(m));
+            raw.push((scale.score, reached.into_iter().map(|(score, _)| score).collect()));
             model.scales.push(scale);
         }
     }
@@ -182,6 +200,9 @@ fn fit_on(
         let score = log_normal(&coefficients);
         model.shape_score = Some(score);
         raw.push((score, coefficients));
+        for (all, (_, coefficients)) in measures.iter_mut().zip(&judged) {
+            all.extend(model.shape_measures(coefficients).into_iter().flatten());
+        }
     }
     let mut largest = vec![f64::NEG_INFINITY; planes.len()];
     for (score, raw) in &raw {
@@ -191,7 +212,8 @@ fn fit_on(
     let width = width * caution(runs);
     model.total = LogNormal { centre, width };
     let scores = largest.iter().map(|l| (l - centre) / width).collect();
-    Fitted { model, scores }
+    let residuals = judged.into_iter().map(|(residual, _)| residual).collect();
+    Fitted { model, scores, measures, residuals }
 }
 
 /// Mean and principal components, by the eigenvectors of the images' products with each other:
@@ -219,7 +241,7 @@ fn with_components(empty: &NormalityModel, images: &[&Vec<f32>], count: usize) -
 }
 
 /// Leading eigenvectors of a positive symmetric matrix by orthogonal iteration.
-fn leading_eigenvectors(matrix: Array2<f32>, count: usize) -> Vec<ndarray::Array1<f32>> {
+pub(crate) fn leading_eigenvectors(matrix: Array2<f32>, count: usize) -> Vec<ndarray::Array1<f32>> {
     let n = matrix.nrows();
     let count = count.min(n.saturating_sub(1));
     // any start will do that is no eigenvector by accident
@@ -291,14 +313,14 @@ struct View {
     channels: (usize, usize),
 }
 
-/// Spread of the window means among Goods, and the scores that Goods reach: each image is scored
-/// with the spread of the other folds, for its own deviation would hide itself in its spread.
+/// Spread of the window means among Goods, and the scores and measures that Goods reach: each image
+/// is scored with the spread of the other folds, for its own deviation would hide itself in its spread.
 fn fit_scale(
     judged: &[(Vec<f32>, Vec<f32>)],
     kept: &[bool],
     folds: &[usize],
     view: View,
-) -> (Scale, Vec<f64>) {
+) -> (Scale, Vec<(f64, [f32; 2])>) {
     let View { grid, window, channels } = view;
     let to = grid.pooled(window);
     let area = grid.area();
@@ -333,12 +355,13 @@ fn fit_scale(
         (0..FOLDS).into_par_iter().map(|fold| scale_without(Some(fold))).collect();
     let raw = |(index, means): (usize, &Vec<f32>)| {
         let scale = &by_fold[folds[index]];
-        scale.raw_score(&scale.standardised(means))
+        let deviations = scale.standardised(means);
+        (scale.raw_score(&deviations), scale.measures(&deviations))
     };
-    let scores: Vec<f64> = means.par_iter().enumerate().map(raw).collect();
+    let reached: Vec<(f64, [f32; 2])> = means.par_iter().enumerate().map(raw).collect();
     let mut scale = scale_without(None);
-    scale.score = log_normal(&scores);
-    (scale, scores)
+    scale.score = log_normal(&reached.iter().map(|(score, _)| *score).collect::<Vec<_>>());
+    (scale, reached)
 }
 
 /// 1 / spread. Where neighbours vary, so may this place: a digit that never changed yet will.

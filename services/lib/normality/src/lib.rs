@@ -9,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod faults;
 mod fit;
 mod grid;
 mod guard;
@@ -16,14 +17,20 @@ mod learn;
 mod look;
 mod onnx;
 
+pub use faults::{Measured, fit_measured};
 pub use fit::{NormalityError, NormalitySettings, fit_normality};
 pub use guard::{GUARD, GuardError};
 pub use learn::CONFIRMED_GOODS;
+pub use onnx::Verdict;
 
+use faults::Faults;
 use grid::{Grid, Window};
 use hydra_proto::registry::InputShape;
 use look::Look;
 use serde::{Deserialize, Serialize};
+
+/// Deviations below this are as good as none.
+pub(crate) const LEAST: f64 = 1e-9;
 
 /// Name of the input of the files: float32 `[n, channels, height, width]`, from 0 to 255.
 pub const PIXELS: &str = "pixels";
@@ -50,6 +57,10 @@ pub struct NormalityModel {
     pub(crate) shape_score: Option<LogNormal>,
     /// The largest standardised score over all of these.
     pub(crate) total: LogNormal,
+    /// How known faults look, where there were some; they are measured and take no part in the
+    /// score.
+    #[serde(default)]
+    pub(crate) faults: Option<Faults>,
 }
 
 /// Deviations averaged over square windows of one size.
@@ -79,7 +90,7 @@ pub(crate) struct LogNormal {
 impl LogNormal {
     /// How many standard deviations the score lies above the median.
     pub fn standardised(&self, score: f64) -> f64 {
-        (score.max(1e-9).ln() - self.centre) / self.width
+        (score.max(LEAST).ln() - self.centre) / self.width
     }
 }
 
@@ -140,6 +151,30 @@ impl NormalityModel {
         self.scored(&residual, &features, |_, _| {})
     }
 
+    /// How far one image is from what is usual, as numbers that a classifier can read: for every
+    /// scale the logarithms of its largest deviations and of all of them, then those of the
+    /// coefficients and of the likeness to known faults.
+    ///
+    /// # Errors
+    /// [`NormalityError::Length`].
+    pub fn measures(&self, pixels: &[u8]) -> Result<Vec<f32>, NormalityError> {
+        let (residual, features) = self.residual(&self.look.planes(pixels)?);
+        let of = |scale: &Scale| scale.measures(&scale.deviations(&residual, self.look.grid()));
+        let mut measures: Vec<f32> = self.scales.iter().flat_map(of).collect();
+        measures.extend(self.shape_measures(&features).into_iter().flatten());
+        if let Some(faults) = &self.faults {
+            measures
+                .extend(faults.measures(&self.scales[faults.scale].z(&residual, self.look.grid())));
+        }
+        Ok(measures)
+    }
+
+    /// How many numbers [`Self::measures`] gives.
+    pub fn measure_count(&self) -> usize {
+        let shape = usize::from(self.shape_score.is_some());
+        2 * (self.scales.len() + shape + usize::from(self.faults.is_some()))
+    }
+
     /// The score; every scale's deviations are shown to `visit`.
     fn scored(
         &self,
@@ -172,6 +207,12 @@ impl NormalityModel {
     pub(crate) fn shape_raw(&self, coefficients: &[f32]) -> Option<f64> {
         let ratios = coefficients.iter().zip(&self.spread).map(|(c, s)| f64::from((c / s).abs()));
         ratios.max_by(f64::total_cmp)
+    }
+
+    /// What the coefficients measure, in units of their spread.
+    pub(crate) fn shape_measures(&self, coefficients: &[f32]) -> Option<[f32; 2]> {
+        self.shape_score?;
+        Some(of_ratios(coefficients, &self.spread))
     }
 
     fn shape_standardised(&self, coefficients: &[f32]) -> Option<f64> {
@@ -209,6 +250,13 @@ impl Scale {
         self.standardised(&grid.means(&residual[from..to], self.window))
     }
 
+    /// Standardised means of every window.
+    pub fn z(&self, residual: &[f32], grid: Grid) -> Vec<f32> {
+        let (from, to) = (self.channels.0 * grid.area(), self.channels.1 * grid.area());
+        let means = grid.means(&residual[from..to], self.window);
+        means.iter().zip(&self.inverse_sigma).map(|(mean, inverse)| mean * inverse).collect()
+    }
+
     /// Root mean square over channels of the standardised window means.
     pub fn standardised(&self, means: &[f32]) -> Vec<f32> {
         let channels = self.channels.1 - self.channels.0;
@@ -220,6 +268,12 @@ impl Scale {
         squares.into_iter().map(|s| (s / channels as f32).sqrt()).collect()
     }
 
+    /// Logarithms of the largest deviations and of the mean square of all.
+    pub fn measures(&self, deviations: &[f32]) -> [f32; 2] {
+        let squares = deviations.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>();
+        logarithms(self.raw_score(deviations), squares / deviations.len() as f64)
+    }
+
     /// Mean of the largest deviations.
     pub fn raw_score(&self, deviations: &[f32]) -> f64 {
         let mut sorted = deviations.to_vec();
@@ -227,6 +281,18 @@ impl Scale {
         sorted.select_nth_unstable_by(top - 1, |a, b| b.total_cmp(a));
         sorted[..top].iter().map(|d| f64::from(*d)).sum::<f64>() / top as f64
     }
+}
+
+/// Logarithms of the largest and of the mean square of some numbers in units of their spread.
+pub(crate) fn of_ratios(values: &[f32], spread: &[f32]) -> [f32; 2] {
+    let ratios = || values.iter().zip(spread).map(|(v, s)| f64::from((v / s).abs()));
+    let mean = ratios().map(|r| r * r).sum::<f64>() / values.len().max(1) as f64;
+    logarithms(ratios().fold(0.0, f64::max), mean)
+}
+
+/// Of deviations, kept finite.
+fn logarithms(largest: f64, mean_square: f64) -> [f32; 2] {
+    [largest.max(LEAST).ln() as f32, mean_square.max(LEAST).ln() as f32]
 }
 
 /// Probability that a normal deviate exceeds `z`: Abramowitz and Stegun 7.1.26 for moderate

@@ -8,7 +8,8 @@ use hydra_model::{
     scan::{Limits, scan},
 };
 use hydra_normality::{
-    GUARD, NormalityError, NormalityModel, NormalitySettings, PIXELS, fit_normality,
+    GUARD, Measured, NormalityError, NormalityModel, NormalitySettings, PIXELS, Verdict,
+    fit_measured, fit_normality,
 };
 use hydra_proto::registry::InputShape;
 use rand::{RngExt, SeedableRng};
@@ -115,6 +116,51 @@ fn the_file_says_what_the_model_says() {
         }
         assert_eq!(outputs[3].shape[1], judged.features.len());
     }
+}
+
+#[test]
+fn the_file_of_a_classifier_measures_as_the_model_does_and_maps_where_it_looks() {
+    let all = |from: u64, count: u64, hole| -> Vec<Vec<u8>> {
+        (from..from + count).map(|seed| plot(seed, hole)).collect()
+    };
+    let (goods, others) = (all(0, 60, 0), all(6000, 20, 2));
+    let views = |images: &'static [Vec<u8>]| images.iter().map(Vec::as_slice).collect::<Vec<_>>();
+    let (goods, others) = (goods.leak(), others.leak());
+    let runs: Vec<u32> = (0..60).map(|i| i / 3).collect();
+    let settings = NormalitySettings::default();
+    let Measured { model, goods: of_goods, others: of_others } =
+        fit_measured(&views(goods), &runs, &views(others), SHAPE, &settings).unwrap();
+    let count = model.measure_count();
+    assert!(of_goods.iter().chain(&of_others).all(|m| m.len() == count));
+    // every measure of holes lies above that of most Goods: the last two are likeness to faults
+    let mean =
+        |all: &[Vec<f32>], at: usize| all.iter().map(|m| m[at]).sum::<f32>() / all.len() as f32;
+    for at in [count - 2, count - 1] {
+        assert!(mean(&of_others, at) > mean(&of_goods, at) + 0.5, "{at}");
+    }
+    // Good listens to nothing, Bad to everything
+    let weight: Vec<f32> = (0..2 * count).map(|i| if i < count { 0.0 } else { 1.0 }).collect();
+    let file = model.to_classifier(Verdict { weight: &weight, bias: &[0.0, -3.0] }, &[]);
+    let images = [plot(7000, 0), plot(7001, 2)];
+    let names = ["features", "logits", "cam", GUARD];
+    let outputs = run(&file, SHAPE, &images, &names);
+    for (i, image) in images.iter().enumerate() {
+        let measures = model.measures(image).unwrap();
+        let served = &outputs[0].values[i * count..(i + 1) * count];
+        for (ours, theirs) in measures.iter().zip(served) {
+            assert!((ours - theirs).abs() < 2e-3 * ours.abs().max(1.0), "{ours} {theirs}");
+        }
+        let logit = measures.iter().sum::<f32>() - 3.0;
+        let served = outputs[1].values[2 * i + 1];
+        assert!((logit - served).abs() < 1e-2 * logit.abs().max(1.0), "{logit} {served}");
+        let p_value = f64::from(outputs[3].values[i]);
+        assert!((p_value - model.judge(image).unwrap().p_value).abs() < 1e-3);
+    }
+    let (h, w) = (outputs[2].shape[2], outputs[2].shape[3]);
+    let map = &outputs[2].values[3 * h * w..4 * h * w];
+    let at = (0..map.len()).max_by(|a, b| map[*a].total_cmp(&map[*b])).unwrap();
+    let (row, column) = (at / w * 64 / h, at % w * 64 / w);
+    assert!((16..=28).contains(&column) && (31..=43).contains(&row), "{column} {row}");
 }
 
 /// A colour scale's map of counts with its colour bar, in 24x24 cells of 3x3 pixels.

@@ -52,3 +52,8 @@ pub fn derived(parts: &[&[u8]]) -> Vec<u8> {
     }
     hash.finalize()[..16].to_vec()
 }
+
+/// Little-endian float32.
+pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+}

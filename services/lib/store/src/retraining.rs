@@ -2,7 +2,7 @@
 
 use crate::{
     Database, StoreError,
-    catalog::{Retrain, Spec},
+    catalog::{Fraction, Retrain, Spec},
     drift::{self, Drift},
     entity::{alias, label_event, model, plot_type, retraining},
     id, json,
@@ -127,9 +127,14 @@ fn reason(policy: &Retrain, labels: u64, drift: &Drift) -> Option<String> {
         let (share, images) = (100.0 * unconfirmed, drift.images);
         return Some(format!("{share:.0} % of the newest {images} verdicts are unconfirmed"));
     }
-    let distance = drift.distance?;
-    (policy.drift.is_some_and(|most| distance > most.get()))
-        .then(|| format!("the newest verdicts are {distance:.2} from those at its making"))
+    let beyond = |value: Option<f64>, most: Option<Fraction>| {
+        value.filter(|value| most.is_some_and(|most| *value > most.get()))
+    };
+    if let Some(distance) = beyond(drift.distance, policy.drift) {
+        return Some(format!("the newest verdicts are {distance:.2} from those at its making"));
+    }
+    let distance = beyond(drift.features, policy.features)?;
+    Some(format!("the newest plots are {distance:.2} from the Goods that it was taught"))
 }
 
 #[cfg(test)]
@@ -142,7 +147,8 @@ mod tests {
 
     #[test]
     fn each_limit_is_a_reason_of_its_own_and_none_is_none() {
-        let drift = Drift { images: 400, unconfirmed: 0.3, novel: 0.0, distance: Some(0.4) };
+        let (distance, features) = (Some(0.4), Some(0.7));
+        let drift = Drift { images: 400, unconfirmed: 0.3, novel: 0.0, distance, features };
         let told = |text: &str, labels| reason(&policy(text), labels, &drift);
         assert_eq!(told("{}", 10_000), None);
         assert!(told(r#"{"new_labels": 50}"#, 50).unwrap().starts_with("50 labels"));
@@ -150,6 +156,9 @@ mod tests {
         assert!(told(r#"{"unconfirmed": 0.2}"#, 0).unwrap().contains("30 %"));
         assert_eq!(told(r#"{"unconfirmed": 0.5}"#, 0), None);
         assert!(told(r#"{"drift": 0.25}"#, 0).unwrap().contains("0.40"));
+        assert_eq!(told(r#"{"drift": 0.5}"#, 0), None);
+        assert!(told(r#"{"features": 0.5}"#, 0).unwrap().contains("0.70"));
+        assert_eq!(told(r#"{"features": 0.8}"#, 0), None);
         let few = Drift { images: 10, ..drift.clone() };
         assert_eq!(reason(&policy(r#"{"unconfirmed": 0.2}"#), 0, &few), None);
     }

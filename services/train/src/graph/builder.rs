@@ -110,6 +110,14 @@ impl Builder {
         self.push(&name, Op::Relu, &[x], shape)
     }
 
+    /// x², named after what it follows: its mean over space is an energy, in which a strong
+    /// deviation of a few places is not lost.
+    pub fn square(&mut self, x: NodeId) -> NodeId {
+        let node = &self.nodes[x.0];
+        let (name, shape) = (format!("{}.square", node.name), node.shape);
+        self.push(&name, Op::Square, &[x], shape)
+    }
+
     /// A maximum over windows.
     pub fn max_pool(
         &mut self,

@@ -8,9 +8,9 @@ use hydra_proto::registry::InputShape;
 const STAGES: [usize; 3] = [24, 48, 96];
 const EPSILON: f64 = 1e-5;
 
-/// A stem of 5x5 kernels and stride 4, three residual blocks, mean over space, linear layer. On
-/// plots that are aligned to their reference, edges and text are gone, and nothing is lost by a
-/// coarse stem.
+/// A stem of 5x5 kernels and stride 4, three residual blocks, mean and energy (mean square) over
+/// space, linear layer. On plots that are aligned to their reference, edges and text are gone, and
+/// nothing is lost by a coarse stem.
 ///
 /// # Errors
 /// Where the image is not grey or RGB, or no output is asked for.
@@ -23,5 +23,7 @@ pub fn compact_residual(input: InputShape, outputs: usize) -> Result<Graph, Grap
         let stride = if at == 0 { 1 } else { 2 };
         x = basic_block(&mut b, &format!("layer{}.0", at + 1), x, channels, stride)?;
     }
-    b.finish(x, 0.1, outputs, None)
+    let energy = b.square(x);
+    let maps = b.concat("maps", &[x, energy]);
+    b.finish(maps, 0.1, outputs, None)
 }

@@ -60,6 +60,8 @@ pub enum Op {
     },
     /// max(0, x).
     Relu,
+    /// x².
+    Square,
     /// Largest of a window; floor for sizes that do not fit.
     MaxPool {
         /// Square window.

@@ -218,7 +218,9 @@ impl Trainer {
             Ok::<_, ImportError>((bundle, learnt))
         });
         let (bundle, learnt) = sealing.await??;
-        self.blobs.put(Bytes::from(learnt.network.to_bytes())).await?;
+        if let Some(network) = &learnt.network {
+            self.blobs.put(Bytes::from(network.to_bytes())).await?;
+        }
         let name = &learnt.plot_type;
         training::fix(&self.database, name, &learnt.test, &learnt.trained).await?;
         let shelf = Library::new(self.blobs.clone());

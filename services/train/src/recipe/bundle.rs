@@ -29,7 +29,7 @@ pub fn bundle_of(
         .collect();
     let request = ImportRequest {
         plot_type: Some(learnt.plot_type.clone()),
-        letterbox: learnt.network.input.letterbox,
+        letterbox: learnt.input.letterbox,
         normalisation: Normalisation::inside(),
         scores: Some("logits".to_owned()),
         score_kind: Some(ScoreKind::Logits),
@@ -51,7 +51,7 @@ pub fn bundle_of(
         training_set: Some(ContentHash::of(trained.join("\n").as_bytes())),
         evaluation: serde_json::to_value(&learnt.figures).unwrap_or_default(),
         parent: learnt.parent.as_ref().and_then(|parent| parent.digest),
-        architecture: learnt.network.architecture.name().to_owned(),
+        architecture: learnt.architecture.to_owned(),
         ..ImportRequest::new(learnt.labels.clone(), created_at)
     };
     let source = match &learnt.files {

@@ -33,18 +33,18 @@ pub(super) fn guards(
     ready.iter().map(|set| guard(&[set], shape)).collect()
 }
 
+/// Examples of the training part that show what is normal.
+pub(super) fn goods_of(set: &Prepared<'_>) -> Vec<usize> {
+    let good = set.labels.labels().iter().position(Label::counts_as_good);
+    let of_train = set.split.train.iter().map(|i| &set.labelled[*i]);
+    let goods = of_train.filter(|one| Some(one.class) == good).map(|one| one.example);
+    // a plot drawn for training is no example of what is normal
+    goods.filter(|example| !set.data.examples()[*example].synthetic).collect()
+}
+
 fn guard(sets: &[&Prepared<'_>], shape: InputShape) -> Result<Option<NormalityModel>, LearnError> {
-    let goods: Vec<(&Prepared<'_>, usize)> = sets
-        .iter()
-        .flat_map(|set| {
-            let good = set.labels.labels().iter().position(Label::counts_as_good);
-            let of_train = set.split.train.iter().map(|i| &set.labelled[*i]);
-            let goods = of_train.filter(move |one| Some(one.class) == good);
-            goods.map(move |one| (*set, one.example))
-        })
-        // a plot drawn for training is no example of what is normal
-        .filter(|(set, example)| !set.data.examples()[*example].synthetic)
-        .collect();
+    let goods: Vec<(&Prepared<'_>, usize)> =
+        sets.iter().flat_map(|set| goods_of(set).into_iter().map(move |e| (*set, e))).collect();
     if goods.len() < FEWEST {
         return Ok(None);
     }

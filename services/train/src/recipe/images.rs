@@ -202,7 +202,7 @@ impl Images for Feed<'_> {
         let (set, example) = (&self.sets[image / STRIDE], image % STRIDE);
         let shape = self.graph.input;
         let real = set.data.examples().len();
-        let mut pixels = match set.synthetic.drawn.get(example.wrapping_sub(real)) {
+        let pixels = match set.synthetic.drawn.get(example.wrapping_sub(real)) {
             None => set.data.pixels(example, shape)?,
             Some((good, chance)) => {
                 let mut pixels = set.data.pixels(*good, shape)?;
@@ -213,16 +213,15 @@ impl Images for Feed<'_> {
             }
         };
         let Some(reference) = &set.reference else {
+            let mut pixels = pixels;
             if let Some((chance, augment)) = chance {
                 augment.apply(&mut pixels, &shape, chance);
             }
             crate::pixels::normalise_into(self.graph, &pixels, out);
             return Ok(());
         };
-        // what is compared with a reference is moved afterwards, else every edge would deviate
-        if let Some((chance, augment)) = chance {
-            augment.in_place().apply(&mut pixels, &shape, chance);
-        }
+        // what is compared with a reference is moved afterwards, else every edge would deviate; its
+        // gain and noise stay as they are, for the least change of them stands out from Goods
         let compared = match self.shown {
             Shown::Both => {
                 let (plain, compared) = out.split_at_mut(shape.size_bytes());

@@ -1,5 +1,6 @@
 //! The recipes themselves.
 
+use super::deviations;
 use super::embed::{embed, run};
 use super::finish::{Figures, judge};
 use super::guard::guards;
@@ -69,8 +70,12 @@ pub struct Learnt {
     pub labels: Vec<Label>,
     /// What is served.
     pub files: Files,
-    /// What others can go on from.
-    pub network: Arc<Network>,
+    /// What it reads.
+    pub input: InputShape,
+    /// Kind of network, for people.
+    pub architecture: &'static str,
+    /// What others can go on from, where there is a network.
+    pub network: Option<Arc<Network>>,
     /// The last layer.
     pub head: Head,
     /// The evaluation.
@@ -109,9 +114,15 @@ pub fn learn(
     }
     let ready = sets.iter().map(|set| Prepared::new(set, recipe)).collect::<Result<Vec<_>, _>>()?;
     match (recipe.kind, parent) {
-        (Kind::Transfer, _) if recipe.synthetic > 0 => {
+        (Kind::Transfer | Kind::Deviations, _) if recipe.synthetic > 0 => {
             let why = "synthetic images are for recipes that train a network (full or trunk)";
             Err(LearnError::Recipe(why.into()))
+        }
+        (Kind::Deviations, Some(_)) => {
+            Err(LearnError::Recipe("what is normal is learnt from Goods, not from a parent".into()))
+        }
+        (Kind::Deviations, None) => {
+            ready.iter().map(|set| deviations::learnt(set, recipe, runtime)).collect()
         }
         (Kind::Transfer, Some(parent)) => {
             let network = Arc::new(parent.network.clone());
@@ -282,7 +293,6 @@ fn each(
         (Kind::Full, _) | (_, true) => None,
         _ => Some(Arc::new(export::trunk(&graph, &network.weights, &[])?)),
     };
-    let written = serde_json::to_value(recipe).unwrap_or_default();
     let weights = ContentHash::of(&network.to_bytes()).to_string();
     let guards = match &shared {
         None => guards(ready, recipe.kind, network.input)?,
@@ -293,42 +303,61 @@ fn each(
         let head = head_of(set, &graph)?;
         let reference = set.reference.as_ref().map(|r| (r, network.shown));
         let whole = export::aligned_classifier(&graph, &network.weights, &head, reference, &[])?;
-        let say =
-            |which: &[usize]| run(runtime, &whole, network.input, set, which, "probabilities");
-        let (validation, test) = (say(&set.split.validation)?, say(&set.split.test)?);
-        let mut figures = judge(set, &validation, &test, recipe.thresholds, recipe.fit.seed);
-        figures.recipe = written.clone();
-        figures.weights = Some(weights.clone());
-        let taught = taught(runtime, &whole, network.input, set, graph.feature_count())?;
-        let files = match &shared {
+        let mut one = concluded(set, &whole, head, recipe, network.input, runtime)?;
+        one.figures.weights = Some(weights.clone());
+        one.architecture = network.architecture.name();
+        one.files = match &shared {
             None => Files::Network(match &guard {
                 None => whole,
                 Some(guard) => guard.guard(&whole)?,
             }),
             Some(trunk) => Files::TrunkAndHead {
                 trunk: trunk.clone(),
-                head: export::head_alone(&head, graph.feature_count(), &[])?,
+                head: export::head_alone(&one.head, graph.feature_count(), &[])?,
             },
         };
-        let ids = |which: &[usize]| {
-            let of = |i: &usize| set.data.examples()[set.labelled[*i].example].image;
-            which.iter().map(of).collect::<Vec<_>>()
-        };
-        Ok(Learnt {
-            plot_type: set.name.clone(),
-            labels: set.labels.labels().to_vec(),
-            files,
-            network: network.clone(),
-            head,
-            figures,
-            parent: parent.cloned(),
-            trained: [ids(&set.split.train), ids(&set.split.validation)].concat(),
-            test: ids(&set.split.test),
-            guard_rate: guard.map(|guard| guard.false_alarm_rate),
-            layouts: Vec::new(),
-            conditions: Seen::default(),
-            taught,
-        })
+        one.network = Some(network.clone());
+        one.parent = parent.cloned();
+        one.guard_rate = guard.map(|guard| guard.false_alarm_rate);
+        Ok(one)
     };
     ready.iter().zip(guards).map(one).collect()
+}
+
+/// What a network of one file says of validation and test, and how good that is.
+pub(super) fn concluded(
+    set: &Prepared<'_>,
+    file: &[u8],
+    head: Head,
+    recipe: &Recipe,
+    input: InputShape,
+    runtime: &Runtime,
+) -> Result<Learnt, LearnError> {
+    let say = |which: &[usize]| run(runtime, file, input, set, which, "probabilities");
+    let (validation, test) = (say(&set.split.validation)?, say(&set.split.test)?);
+    let mut figures = judge(set, &validation, &test, recipe.thresholds, recipe.fit.seed);
+    figures.recipe = serde_json::to_value(recipe).unwrap_or_default();
+    let features = head.weight.len() / head.labels().max(1);
+    let taught = taught(runtime, file, input, set, features)?;
+    let ids = |which: &[usize]| {
+        let of = |i: &usize| set.data.examples()[set.labelled[*i].example].image;
+        which.iter().map(of).collect::<Vec<_>>()
+    };
+    Ok(Learnt {
+        plot_type: set.name.clone(),
+        labels: set.labels.labels().to_vec(),
+        files: Files::Network(Vec::new()),
+        input,
+        architecture: "",
+        network: None,
+        head,
+        figures,
+        parent: None,
+        trained: [ids(&set.split.train), ids(&set.split.validation)].concat(),
+        test: ids(&set.split.test),
+        guard_rate: None,
+        layouts: Vec::new(),
+        conditions: Seen::default(),
+        taught,
+    })
 }

@@ -4,6 +4,7 @@
 //! same code serves the stage, the command line and the benches.
 
 mod bundle;
+mod deviations;
 mod embed;
 mod finish;
 mod guard;
@@ -20,7 +21,7 @@ pub use guard::GUARD_RATE;
 pub use images::{PlotSet, Prepared, Split};
 pub use learn::{Files, Learnt, Network, learn};
 pub use parent::{Parent, ParentError};
-pub use suited::{Material, input_for};
+pub use suited::{Material, compared_for, input_for};
 pub use taught::Taught;
 
 use crate::align::{ReferenceError, Shown};
@@ -33,6 +34,7 @@ use crate::head::{FitError, HeadSettings};
 use crate::runner::RunnerError;
 use crate::weights::WeightsError;
 use hydra_model::import::ImportError;
+use hydra_normality::NormalitySettings;
 use hydra_proto::ModelDigest;
 use hydra_proto::registry::InputShape;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,8 @@ pub enum Kind {
     Full,
     /// One trunk for all plot types, trained on all their labels together, and a head for each.
     Trunk,
+    /// The Goods say what is normal, and a head is fitted to how far plots are from it: seconds.
+    Deviations,
 }
 
 /// How a model is made: what `recipe_json` of a training job holds.
@@ -71,9 +75,12 @@ pub struct Recipe {
     /// The loop.
     #[serde(default)]
     pub fit: FitSettings,
-    /// The last layer, where it is fitted to embeddings.
+    /// The last layer, where it is fitted to embeddings or deviations.
     #[serde(default)]
     pub head: HeadSettings,
+    /// What is normal, where deviations from it are read.
+    #[serde(default)]
+    pub normal: NormalitySettings,
     /// Which images judge.
     #[serde(default)]
     pub split: SplitSettings,
@@ -96,6 +103,7 @@ impl Recipe {
             shown: if kind == Kind::Trunk { Shown::Deviations } else { default_shown() },
             fit: FitSettings::default(),
             head: HeadSettings::default(),
+            normal: NormalitySettings::default(),
             split: SplitSettings::default(),
             synthetic: 0,
             thresholds: default_rule(),
@@ -108,7 +116,7 @@ fn default_shown() -> Shown {
 }
 
 fn default_architecture() -> Architecture {
-    Architecture::SmallResidual
+    Architecture::Compact
 }
 
 fn default_input() -> InputShape {

@@ -18,10 +18,19 @@ pub struct Material {
 /// Pixels that the network sees at most: enough for a dead channel on a canvas of nine panels to
 /// leave a mark, few enough for a processor to train on in minutes.
 const AREA_PX: f64 = 90_000.0;
+/// Pixels of a canvas that is compared as it is; a larger one is made smaller.
+const CANVAS_PX: f64 = 1.6e6;
+/// Averaged pixels that are compared, about.
+const COMPARED_PX: f64 = 55_000.0;
 /// Sides are a multiple of this, so that strides leave nothing over.
 const STEP_PX: u32 = 16;
 /// Images that training sees at least, so that norms and momentum settle.
 const SEEN: usize = 4_000;
+/// Of so few images a network learns where each had its fault: they are moved further about, and
+/// weights are pulled harder to zero.
+const FEW: usize = 1_000;
+const FEW_SHIFT: f32 = 0.04;
+const FEW_DECAY: f64 = 0.05;
 /// Epochs at least and at most.
 const EPOCHS: (usize, usize) = (20, 80);
 
@@ -36,6 +45,18 @@ pub fn input_for((width, height): (u32, u32)) -> InputShape {
     InputShape { width: side(width), height: side(height), channels: 3, letterbox: false }
 }
 
+/// The canvas itself, and how many of its pixels across and down become one once colours are read
+/// as levels: made smaller before, colours of neighbouring cells would mix to others that mean
+/// something else.
+pub fn compared_for((width, height): (u32, u32)) -> (InputShape, usize) {
+    let (wide, high) = (f64::from(width.max(1)), f64::from(height.max(1)));
+    let scale = (CANVAS_PX / (wide * high)).sqrt().min(1.0);
+    let side = |px: f64| ((px * scale).round() as u32).clamp(1, 4096);
+    let input = InputShape { width: side(wide), height: side(high), channels: 3, letterbox: false };
+    let area = f64::from(input.width) * f64::from(input.height);
+    (input, (area / COMPARED_PX).sqrt().round().max(1.0) as usize)
+}
+
 impl Recipe {
     /// A recipe for what there is.
     pub fn suited(kind: Kind, material: &Material, synthetic: usize) -> Self {
@@ -44,6 +65,10 @@ impl Recipe {
         recipe.synthetic = synthetic;
         let train = 1.0 - recipe.split.validation - recipe.split.test;
         let images = (material.labels as f64 * train) as usize + synthetic;
+        if kind == Kind::Deviations {
+            (recipe.input, recipe.normal.detail) = compared_for(material.canvas);
+            return recipe;
+        }
         let goods = material.goods as f64 * train;
         recipe.shown = match goods >= 2.0 * FEWEST_GOODS as f64 {
             true if kind == Kind::Trunk => Shown::Deviations,
@@ -55,6 +80,10 @@ impl Recipe {
             101..=400 => 16,
             _ => 32,
         };
+        if images <= FEW {
+            recipe.fit.augment.shift = FEW_SHIFT;
+            recipe.fit.weight_decay = FEW_DECAY;
+        }
         recipe.fit.epochs = (SEEN / images.max(1)).clamp(EPOCHS.0, EPOCHS.1);
         recipe.fit.patience = (recipe.fit.epochs / 3).max(6);
         recipe
@@ -77,6 +106,22 @@ mod tests {
             assert_eq!((shape.width, shape.height), wanted, "{canvas:?}");
             assert!(f64::from(shape.width * shape.height) < 1.1 * AREA_PX);
         }
+    }
+
+    #[test]
+    fn a_canvas_is_compared_as_it_is_unless_it_is_huge() {
+        for (canvas, wanted, detail) in [
+            ((1380, 640), (1380, 640), 4),
+            ((800, 600), (800, 600), 3),
+            ((200, 150), (200, 150), 1),
+            ((3200, 2000), (1600, 1000), 5),
+        ] {
+            let (shape, found) = compared_for(canvas);
+            assert_eq!(((shape.width, shape.height), found), (wanted, detail), "{canvas:?}");
+        }
+        let material = Material { canvas: (1380, 640), labels: 300, goods: 150 };
+        let recipe = Recipe::suited(Kind::Deviations, &material, 0);
+        assert_eq!((recipe.shown, recipe.normal.detail), (Shown::Pixels, 4));
     }
 
     #[test]

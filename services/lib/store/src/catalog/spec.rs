@@ -150,6 +150,10 @@ pub struct Retrain {
     /// [`crate::drift`]; 0.25 is much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Fraction>,
+    /// So far the features of the newest plots lie from where Goods in training lay, see
+    /// [`crate::drift`]; 0.5 is much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Fraction>,
     /// Fewest days between two jobs; one if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<Days>,
@@ -158,7 +162,8 @@ pub struct Retrain {
 impl Retrain {
     /// Nothing is ever trained by itself.
     pub fn is_off(&self) -> bool {
-        self.new_labels.is_none() && self.unconfirmed.is_none() && self.drift.is_none()
+        let Self { new_labels, unconfirmed, drift, features, days: _ } = self;
+        new_labels.is_none() && unconfirmed.is_none() && drift.is_none() && features.is_none()
     }
 }
 

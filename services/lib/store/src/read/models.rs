@@ -232,13 +232,13 @@ pub async fn alike(
         } else {
             by_people(&pool, image, plot_type_id, model_id, limit).await?
         };
-        Ok(Alike { own: floats(&own), others, in_training })
+        Ok(Alike { own: id::floats(&own), others, in_training })
     })
     .await
 }
 
 fn labelled(image: &[u8], label: String, features: &[u8]) -> Result<Labelled, StoreError> {
-    Ok(Labelled { image: id::image(image)?, label, features: floats(features) })
+    Ok(Labelled { image: id::image(image)?, label, features: id::floats(features) })
 }
 
 /// Images of a plot type that people labelled and that the model judged.
@@ -275,9 +275,4 @@ async fn by_people<C: ConnectionTrait>(
         }
     }
     Ok(found)
-}
-
-/// Little-endian float32.
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
 }
