@@ -5,6 +5,7 @@
 #
 # Where no registry of images can be reached, the build image is made from Debian's packages and
 # this machine's Rust first (HYDRA_BUILD_IMAGE=debian); the images themselves start from nothing.
+# HYDRA_VARIANT=gpu makes hydra-ml for CUDA.
 # Then looks into each image: it must hold what it needs, no shell, and start.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,6 +54,7 @@ look() {
     [ ! -e "$folder/$shell" ] || { say "$1 holds $shell"; return 1; }
   done
   [ "$(buildah inspect --format '{{.OCIv1.Config.User}}' "$container")" = 65532:65532 ] || { say "$1 runs as another user"; return 1; }
+  [ -n "$(buildah inspect --format '{{.Docker.Config.Healthcheck}}' "$container")" ] || { say "$1 has no health check"; return 1; }
   buildah run --user 65532 "$container" -- /usr/bin/hydra --version
   [ "$1" = hydra ] || [ -s "$folder/usr/lib/hydra/libonnxruntime.so" ]
   say "$1: $(du -sm "$folder" | cut -f1) MB, $(find "$folder" -type f | wc -l) files"
@@ -60,9 +62,23 @@ look() {
   buildah rm "$container" >/dev/null
 }
 
+# Buildah 1.28 does not see through a variable when it looks for the stages that a target needs.
+recipe=$(mktemp)
+trap 'rm -f "$recipe"' EXIT
+sed "s/\${VARIANT}/${HYDRA_VARIANT:-cpu}/" Dockerfile >"$recipe"
+# What another build has made, as an image with /out and /src: the first stage is left out.
+if [ -n "${HYDRA_BUILT_IMAGE:-}" ]; then
+  sed -i "/^FROM \${BUILD_IMAGE} AS build\$/,/^FROM build AS root-core\$/{
+    s|^FROM \${BUILD_IMAGE} AS build\$|FROM $HYDRA_BUILT_IMAGE AS build|p
+    /^FROM build AS root-core\$/!d
+  }" "$recipe"
+  arguments+=(--pull=never)
+fi
+
 for target in "${targets[@]}"; do
   say "$target"
-  buildah bud --layers --target "$target" -t "localhost/$target" --build-arg REVISION="$(git rev-parse HEAD)" \
-    "${arguments[@]}" "$@" -f Dockerfile "$ROOT"
+  # OCI's own format has no health checks
+  buildah bud --format docker --layers --target "$target" -t "localhost/$target" \
+    --build-arg REVISION="$(git rev-parse HEAD)" "${arguments[@]}" "$@" -f "$recipe" "$ROOT"
   look "$target"
 done

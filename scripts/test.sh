@@ -32,7 +32,7 @@ say "builds"
 cargo build --workspace --bins --tests
 
 say "chart, compose file, Dockerfile, alerts, dashboards, docs"
-HYDRA_BIN=${CARGO_TARGET_DIR:-target}/debug/hydra scripts/check-ops.sh -q -m 'not slow'
+HYDRA_OPS_STRICT=1 HYDRA_BIN=${CARGO_TARGET_DIR:-target}/debug/hydra scripts/check-ops.sh -q -m 'not slow'
 
 say "tests"
 if cargo nextest --version >/dev/null 2>&1; then
