@@ -13,4 +13,5 @@ mod pictures;
 mod quality;
 mod refusals;
 mod rights;
+mod storm;
 mod why;
