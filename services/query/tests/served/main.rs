@@ -10,7 +10,6 @@ mod hall;
 mod lists;
 mod live;
 mod long;
-mod long;
 mod pictures;
 mod quality;
 mod refusals;
