@@ -1,8 +1,8 @@
 //! Messages -> RabbitMQ -> messages: the transport for many processes.
 //!
 //! The only crate that knows RabbitMQ. Its promises:
-//! - a publish counts only with a positive confirm and without a returned message, and no message
-//!   shares its channel with one that goes another way (see `publish.rs` for what goes wrong else);
+//! - a publish counts only with a positive confirm and without a returned message, and each
+//!   message has its channel to itself until then (see `publish.rs` for what goes wrong else);
 //! - publishing and consuming never share a connection, since a broker in alarm stops reading
 //!   from connections that publish, acknowledgements included;
 //! - lapin's own recovery is off: at any trouble the whole session (connection, channel,
@@ -16,7 +16,6 @@ pub mod bare;
 mod config;
 mod dead;
 mod declare;
-mod group;
 mod link;
 mod publish;
 mod source;

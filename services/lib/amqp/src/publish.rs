@@ -1,14 +1,11 @@
 //! Publishing with confirms on a connection of its own.
 //!
-//! On a shared channel lapin hands a returned message to any of the confirms that arrive in one
-//! frame, so a message that nobody takes could be told to the publisher of another one, and be
-//! lost as confirmed. So a channel carries one message, or one group of messages that go the same
-//! way ([`Groups`]); a group in which anything is not plainly confirmed says nothing of its
-//! messages, and each of them is published again with a channel to itself.
+//! Each message has a channel to itself until it is confirmed. On a shared channel lapin hands a
+//! returned message to any of the confirms that arrive in one frame, so a message that nobody
+//! takes could be told to the publisher of another one, and be lost as confirmed.
 
 use crate::{
     BrokerConfig,
-    group::{Group, Groups, Waiting},
     link::Link,
     topology::{self, ALONE, DEAD, REGISTRY, RETRY, WORK, retry_key},
     wire,
@@ -16,7 +13,7 @@ use crate::{
 use anyhow::anyhow;
 use hydra_stage::{Destination, Message, PublishError};
 use lapin::{
-    Channel, Confirmation, Connection, Error, PublisherConfirm,
+    Channel, Confirmation, Connection, Error,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     protocol::AMQPSoftError,
 };
@@ -25,29 +22,27 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Semaphore, oneshot},
-    time::{Instant, sleep, sleep_until, timeout_at},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
 };
 use tracing::warn;
 
-/// Most messages that are in flight alone; a channel costs the broker some 30 KB.
+/// Most messages in flight at once; a channel costs the broker some 30 KB.
 const LANES: usize = 128;
 /// Between two looks at a connection that the broker blocks.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(50);
 
-/// Publishes many messages at once.
+/// Publishes many messages at once, each on a channel of its own.
 pub(crate) struct Publisher {
     link: Link,
     config: Arc<BrokerConfig>,
-    groups: Groups,
-    /// For messages that are in flight alone.
     places: Semaphore,
     idle: Mutex<Vec<Lane>>,
 }
 
 /// A channel in confirm mode; there is no way to get one that is not. Dropped with a message in
 /// flight, it closes.
-pub(crate) struct Lane {
+struct Lane {
     connection: Arc<Connection>,
     channel: Channel,
 }
@@ -64,35 +59,25 @@ impl Lane {
     }
 }
 
-/// Where messages go. What goes the same way is taken, or not, for the same reasons.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Way {
-    exchange: &'static str,
-    key: String,
+/// One message on its way.
+struct Parcel<'a> {
+    exchange: &'a str,
+    key: &'a str,
+    message: &'a Message,
     mandatory: bool,
 }
 
-impl Way {
-    pub(crate) fn new(exchange: &'static str, key: &str, mandatory: bool) -> Self {
-        Self { exchange, key: key.to_owned(), mandatory }
-    }
-
+impl Parcel<'_> {
     /// For people.
     fn to(&self) -> String {
-        if self.key.is_empty() { self.exchange.to_owned() } else { self.key.clone() }
+        (if self.key.is_empty() { self.exchange } else { self.key }).to_owned()
     }
 }
 
 impl Publisher {
     pub(crate) fn new(config: Arc<BrokerConfig>) -> Self {
         let link = Link::new(config.clone(), "publish");
-        Self {
-            link,
-            config,
-            groups: Groups::default(),
-            places: Semaphore::new(LANES),
-            idle: Mutex::default(),
-        }
+        Self { link, config, places: Semaphore::new(LANES), idle: Mutex::default() }
     }
 
     /// Publishes to a stage's queue, its retry queue or its dead letters.
@@ -118,122 +103,56 @@ impl Publisher {
         self.send(REGISTRY, "", message, false).await
     }
 
-    /// Publishes to any exchange, in a group with what waits for the same way now.
+    /// Publishes to any exchange.
     pub(crate) async fn send(
         &self,
-        exchange: &'static str,
+        exchange: &str,
         key: &str,
         message: &Message,
         mandatory: bool,
     ) -> Result<(), PublishError> {
-        let way = Way::new(exchange, key, mandatory);
+        let parcel = Parcel { exchange, key, message, mandatory };
         let until = Instant::now() + self.config.confirm_timeout();
-        let (told, mut confirmed) = oneshot::channel();
-        self.groups.join(&way, Waiting { message: message.clone(), told });
-        let mut taken = false;
-        loop {
-            tokio::select! {
-                biased;
-                confirmed = &mut confirmed => match confirmed {
-                    Ok(()) => return Ok(()),
-                    // its group says nothing of it
-                    Err(_) => return self.send_alone(until, &way, message).await,
-                },
-                group = self.groups.lead(&way), if !taken => {
-                    taken = group.members.is_empty();
-                    self.send_group(until, &way, group).await;
-                }
-                () = sleep_until(until) => return Err(self.deadline(&way)),
-            }
-        }
-    }
-
-    /// Publishes a group and tells those whose message is confirmed beyond doubt.
-    async fn send_group(&self, until: Instant, way: &Way, group: Group<'_>) {
-        let members = &group.members;
-        if members.len() < 2 {
-            return;
-        }
-        let Ok(Ok(lane)) = timeout_at(until, self.lane()).await else { return };
-        if lane.connection.status().blocked() {
-            return self.park(lane);
-        }
-        let all = async {
-            let mut confirms = Vec::with_capacity(members.len());
-            for member in members {
-                confirms.push(publish(&lane.channel, way, &member.message).await?);
-            }
-            let mut plain = true;
-            for confirm in confirms {
-                plain &= matches!(confirm.await?, Confirmation::Ack(None));
-            }
-            Ok::<_, Error>(plain)
-        };
-        match timeout_at(until, all).await {
-            Ok(Ok(true)) => {
-                self.park(lane);
-                group.members.into_iter().for_each(Waiting::tell);
-            }
-            // publishing alone will find out what is wrong with which, and tell it
-            Ok(_) => {}
-            Err(_) if lane.connection.status().blocked() => {}
-            // the peer may be gone without a word
-            Err(_) => self.link.discard(&lane.connection).await,
-        }
-    }
-
-    async fn send_alone(
-        &self,
-        until: Instant,
-        way: &Way,
-        message: &Message,
-    ) -> Result<(), PublishError> {
         let Ok(place) = timeout_at(until, self.places.acquire()).await else {
-            return Err(self.deadline(way));
+            return Err(self.deadline(&parcel));
         };
-        let sent = self.send_before(until, way, message).await;
+        let sent = self.send_before(until, &parcel).await;
         drop(place);
         sent
     }
 
-    async fn send_before(
-        &self,
-        until: Instant,
-        way: &Way,
-        message: &Message,
-    ) -> Result<(), PublishError> {
+    async fn send_before(&self, until: Instant, parcel: &Parcel<'_>) -> Result<(), PublishError> {
         let lane = match timeout_at(until, self.lane()).await {
             Ok(lane) => lane.map_err(PublishError::Disconnected)?,
-            Err(_) => return Err(self.deadline(way)),
+            Err(_) => return Err(self.deadline(parcel)),
         };
         if !unblocked(&lane.connection, until).await {
             self.park(lane);
-            return Err(blocked(way));
+            return Err(blocked(parcel));
         }
-        let confirmed = async { publish(&lane.channel, way, message).await?.await };
-        match timeout_at(until, confirmed).await {
+        match timeout_at(until, confirm(&lane.channel, parcel)).await {
             Ok(Ok(confirmation)) => {
                 // a channel that a full queue refused may stay refused after there is room again
                 if !matches!(confirmation, Confirmation::Nack(_)) {
                     self.park(lane);
                 }
-                judge(confirmation, way)
+                judge(confirmation, parcel)
             }
             Ok(Err(error)) => match topology::soft(&error) {
                 // the channel is closed, the connection is not
-                Some(AMQPSoftError::NOTFOUND) => Err(PublishError::Unroutable(way.to())),
-                Some(_) => Err(PublishError::Refused(way.to())),
+                Some(AMQPSoftError::NOTFOUND) => Err(PublishError::Unroutable(parcel.to())),
+                Some(_) => Err(PublishError::Refused(parcel.to())),
                 None => {
                     self.link.discard(&lane.connection).await;
                     Err(PublishError::Disconnected(error.into()))
                 }
             },
             // it is with lapin and leaves when the alarm ends; the repetition is absorbed later
-            Err(_) if lane.connection.status().blocked() => Err(blocked(way)),
+            Err(_) if lane.connection.status().blocked() => Err(blocked(parcel)),
             Err(_) => {
                 // the peer may be gone without a word: start anew
                 self.link.discard(&lane.connection).await;
-                Err(self.deadline(way))
+                Err(self.deadline(parcel))
             }
         }
     }
@@ -274,9 +193,9 @@ impl Publisher {
         }
     }
 
-    fn deadline(&self, way: &Way) -> PublishError {
+    fn deadline(&self, parcel: &Parcel<'_>) -> PublishError {
         let waited_s = self.config.confirm_timeout().as_secs_f32();
-        PublishError::Deadline { to: way.to(), waited_s }
+        PublishError::Deadline { to: parcel.to(), waited_s }
     }
 }
 
@@ -298,31 +217,28 @@ async fn unblocked(connection: &Connection, until: Instant) -> bool {
     false
 }
 
-async fn publish(
-    channel: &Channel,
-    way: &Way,
-    message: &Message,
-) -> Result<PublisherConfirm, Error> {
-    let options = BasicPublishOptions { mandatory: way.mandatory, ..Default::default() };
-    let properties = wire::properties(message);
-    let (exchange, key) = (way.exchange.into(), way.key.as_str().into());
-    channel.basic_publish(exchange, key, options, &message.body, properties).await
+async fn confirm(channel: &Channel, parcel: &Parcel<'_>) -> Result<Confirmation, Error> {
+    let options = BasicPublishOptions { mandatory: parcel.mandatory, ..Default::default() };
+    let properties = wire::properties(parcel.message);
+    let (exchange, key) = (parcel.exchange.into(), parcel.key.into());
+    let body = &parcel.message.body;
+    channel.basic_publish(exchange, key, options, body, properties).await?.await
 }
 
-fn judge(confirmation: Confirmation, way: &Way) -> Result<(), PublishError> {
+fn judge(confirmation: Confirmation, parcel: &Parcel<'_>) -> Result<(), PublishError> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => {
-            Err(PublishError::Unroutable(way.to()))
+            Err(PublishError::Unroutable(parcel.to()))
         }
-        Confirmation::Nack(None) => Err(PublishError::Refused(way.to())),
+        Confirmation::Nack(None) => Err(PublishError::Refused(parcel.to())),
         Confirmation::NotRequested => {
             Err(PublishError::Disconnected(anyhow!("the channel is not in confirm mode")))
         }
     }
 }
 
-fn blocked(way: &Way) -> PublishError {
+fn blocked(parcel: &Parcel<'_>) -> PublishError {
     let reason = "it is in alarm (memory or disk) and takes no messages";
-    PublishError::Refused(format!("{}: {reason}", way.to()))
+    PublishError::Refused(format!("{}: {reason}", parcel.to()))
 }
