@@ -101,22 +101,27 @@ async fn one_trace_from_the_producer_to_the_row() {
     check(&spans(&traces, by_http, "POST /v1/images").await, "POST /v1/images");
 }
 
-/// With a share of none, the whole trace of every image that turned out Bad is told, from the
-/// first span on, and the trace of every error; of the others nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn traces_are_sampled_by_outcome() {
-    let traces = Traces::start().await;
+/// A process a role; it tells traces with a share of none, and of one plot type every image is Bad.
+async fn hall_with_bad_plots(traces: &Traces) -> Hall {
     let mut hall = Hall::open(Place::Shared, Place::Shared).await;
     hall.variables = vec![
         ("HYDRA_TELEMETRY__OTLP_ENDPOINT".into(), traces.endpoint.clone()),
         ("HYDRA_TELEMETRY__TRACE_FRACTION".into(), "0".into()),
     ];
-    // of one plot type every image is Bad
     let sure = [("Bad".parse().unwrap(), 0.01_f32.try_into().unwrap())];
     let labels = ["Bad", "Good", "Hot"];
     let plot_type = Plot::new(1).plot_type;
     release_model_with(&hall.blobs(), &hall.db, &[plot_type], labels, sure.into()).await;
     hall.start_each(&STAGES).await;
+    hall
+}
+
+/// With a share of none, the whole trace of every image that turned out Bad is told, from the
+/// first span on, and the trace of every error; of the others nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_are_sampled_by_outcome() {
+    let traces = Traces::start().await;
+    let hall = hall_with_bad_plots(&traces).await;
     hall.producer.publish(60).await;
     let broken = hall.producer.transport().publish_image(Message {
         id: "not-a-plot".into(),
@@ -170,16 +175,7 @@ async fn traces_are_sampled_by_outcome() {
 #[tokio::test(flavor = "multi_thread")]
 async fn exemplars_lead_from_the_histograms_to_traces_that_were_told() {
     let traces = Traces::start().await;
-    let mut hall = Hall::open(Place::Shared, Place::Shared).await;
-    hall.variables = vec![
-        ("HYDRA_TELEMETRY__OTLP_ENDPOINT".into(), traces.endpoint.clone()),
-        ("HYDRA_TELEMETRY__TRACE_FRACTION".into(), "0".into()),
-    ];
-    let sure = [("Bad".parse().unwrap(), 0.01_f32.try_into().unwrap())];
-    let labels = ["Bad", "Good", "Hot"];
-    let plot_type = Plot::new(1).plot_type;
-    release_model_with(&hall.blobs(), &hall.db, &[plot_type], labels, sure.into()).await;
-    hall.start_each(&STAGES).await;
+    let mut hall = hall_with_bad_plots(&traces).await;
     let mut targets = Vec::new();
     for role in STAGES {
         targets.push((role.to_owned(), hall.health(role).await));

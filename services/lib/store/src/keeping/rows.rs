@@ -158,7 +158,7 @@ where
 }
 
 /// The values of an `in` list, the last one repeated up to a power of two: as with the chunks, so
-/// that few distinct statements are prepared: the driver keeps a hundred of them a connection.
+/// that few distinct statements are prepared, of which a connection keeps a bounded number.
 pub(crate) fn listed<T: Clone>(values: Vec<T>) -> Vec<T> {
     let size = values.len().next_power_of_two();
     listed_to(values, size)
