@@ -8,7 +8,8 @@
 //! and the pages are processes of their own; the pages, which are elsewhere in life, are nicer.
 //!
 //! `--folder DIR` keeps the database there: filling ten million rows takes a while, and the next
-//! run goes on with it. `--only-fill` fills for as many seconds as are given, status 2 while it is not
+//! run goes on with it. `--pool-gib` is the database's buffer
+//! pool. `--only-fill` fills for as many seconds as are given, status 2 while it is not
 //! done. `--hold` measures nothing and serves
 //! until Ctrl-C, each plot type with a picture of 1380x640, for `tests/pages/speed.mjs`.
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub pages: usize,
     /// New images a second.
     pub ingest: usize,
+    /// Buffer pool of the database, GiB.
+    pub pool_gib: u64,
     /// Where the database stays; a folder that is deleted afterwards, if not given.
     pub folder: Option<PathBuf>,
     /// End when it is filled.
@@ -75,6 +78,7 @@ impl Settings {
             rate: number("--rate", 100),
             pages: number("--pages", 500) as usize,
             ingest: number("--ingest", 40) as usize,
+            pool_gib: number("--pool-gib", 8),
             folder: arguments
                 .iter()
                 .position(|argument| argument == "--folder")
@@ -103,8 +107,9 @@ async fn main() -> ExitCode {
 }
 
 async fn whole(settings: &Settings) -> ExitCode {
+    let pool = format!("--innodb-buffer-pool-size={}G", settings.pool_gib);
     let options = [
-        "--innodb-buffer-pool-size=2G",
+        pool.as_str(),
         "--innodb-log-file-size=512M",
         "--innodb-flush-log-at-trx-commit=1",
         "--max-connections=100",

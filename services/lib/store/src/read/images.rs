@@ -113,7 +113,18 @@ pub async fn images(
 ) -> Result<Vec<Seen>, StoreError> {
     db.run(move |pool| async move {
         let find = select(&which, mark.as_ref()).limit(limit);
-        complete(&pool, find.all(&pool).await?).await
+        if !matches!(which, Which::PlotType { .. }) {
+            return complete(&pool, find.all(&pool).await?).await;
+        }
+        // the index by time holds the ids, and the rows of one plot type lie far from each other:
+        // once the ids are known, all that is to be read is read side by side
+        let ids: Vec<Vec<u8>> =
+            find.select_only().column(image::Column::Id).into_tuple().all(&pool).await?;
+        let mut seen = with_verdicts(&pool, &ids).await?;
+        let place: HashMap<&[u8], usize> =
+            ids.iter().enumerate().map(|(place, id)| (&id[..], place)).collect();
+        seen.sort_by_key(|seen| place.get(&seen.id.as_bytes()[..]).copied());
+        Ok(seen)
     })
     .await
 }
@@ -175,12 +186,26 @@ pub(super) async fn by_id<C: ConnectionTrait>(
     db: &C,
     ids: &[ImageId],
 ) -> Result<Vec<Seen>, StoreError> {
-    let mut rows = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(CHUNK) {
-        let wanted = listed(chunk.iter().map(|id| id.as_bytes().to_vec()).collect());
-        rows.extend(image::Entity::find().filter(image::Column::Id.is_in(wanted)).all(db).await?);
-    }
-    complete(db, rows).await
+    let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+    with_verdicts(db, &ids).await
+}
+
+/// Images and what was said of them, in any order.
+async fn with_verdicts<C: ConnectionTrait>(
+    db: &C,
+    ids: &[Vec<u8>],
+) -> Result<Vec<Seen>, StoreError> {
+    let rows = async {
+        let mut rows = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let wanted = listed(chunk.to_vec());
+            let find = image::Entity::find().filter(image::Column::Id.is_in(wanted));
+            rows.extend(find.all(db).await?);
+        }
+        Ok(rows)
+    };
+    let (rows, verdicts) = futures::try_join!(rows, Verdicts::of(db, ids))?;
+    verdicts.join(rows)
 }
 
 /// Adds the verdicts that count and whether heat maps are there.
@@ -188,34 +213,53 @@ pub(super) async fn complete<C: ConnectionTrait>(
     db: &C,
     rows: Vec<image::Model>,
 ) -> Result<Vec<Seen>, StoreError> {
-    let mut said: HashMap<Vec<u8>, prediction::Model> = HashMap::with_capacity(rows.len());
-    let mut heat: HashSet<(Vec<u8>, i32, String)> = HashSet::new();
-    for chunk in rows.chunks(CHUNK) {
-        let ids = listed(chunk.iter().map(|row| row.id.clone()).collect());
-        let found = prediction::Entity::find()
-            .filter(prediction::Column::ImageId.is_in(ids.clone()))
-            .filter(prediction::Column::Role.eq(ROLE_ACTIVE))
-            .all(db)
-            .await?;
-        said.extend(found.into_iter().map(|row| (row.image_id.clone(), row)));
-        let maps: Vec<(Vec<u8>, i32, String)> = heatmap::Entity::find()
-            .select_only()
-            .columns([heatmap::Column::ImageId, heatmap::Column::ModelId, heatmap::Column::Label])
-            .filter(heatmap::Column::ImageId.is_in(ids))
-            .into_tuple()
-            .all(db)
-            .await?;
-        heat.extend(maps);
+    let ids: Vec<Vec<u8>> = rows.iter().map(|row| row.id.clone()).collect();
+    Verdicts::of(db, &ids).await?.join(rows)
+}
+
+/// What was said of some images.
+struct Verdicts {
+    said: HashMap<Vec<u8>, prediction::Model>,
+    heat: HashSet<(Vec<u8>, i32, String)>,
+}
+
+impl Verdicts {
+    async fn of<C: ConnectionTrait>(db: &C, ids: &[Vec<u8>]) -> Result<Self, StoreError> {
+        let mut all = Self { said: HashMap::with_capacity(ids.len()), heat: HashSet::new() };
+        for chunk in ids.chunks(CHUNK) {
+            let ids = listed(chunk.to_vec());
+            let said = prediction::Entity::find()
+                .filter(prediction::Column::ImageId.is_in(ids.clone()))
+                .filter(prediction::Column::Role.eq(ROLE_ACTIVE))
+                .all(db);
+            let heat = heatmap::Entity::find()
+                .select_only()
+                .columns([
+                    heatmap::Column::ImageId,
+                    heatmap::Column::ModelId,
+                    heatmap::Column::Label,
+                ])
+                .filter(heatmap::Column::ImageId.is_in(ids))
+                .into_tuple()
+                .all(db);
+            let (said, heat) = futures::try_join!(said, heat)?;
+            all.said.extend(said.into_iter().map(|row| (row.image_id.clone(), row)));
+            all.heat.extend::<Vec<(Vec<u8>, i32, String)>>(heat);
+        }
+        Ok(all)
     }
-    rows.into_iter()
-        .map(|row| {
-            let said = said.remove(&row.id).map(Said::from_row).transpose()?;
-            let has_heatmap = said
-                .as_ref()
-                .is_some_and(|s| heat.contains(&(row.id.clone(), s.model_id, s.label.clone())));
-            Seen::from_row(row, said, has_heatmap)
-        })
-        .collect()
+
+    fn join(mut self, rows: Vec<image::Model>) -> Result<Vec<Seen>, StoreError> {
+        rows.into_iter()
+            .map(|row| {
+                let said = self.said.remove(&row.id).map(Said::from_row).transpose()?;
+                let has_heatmap = said.as_ref().is_some_and(|said| {
+                    self.heat.contains(&(row.id.clone(), said.model_id, said.label.clone()))
+                });
+                Seen::from_row(row, said, has_heatmap)
+            })
+            .collect()
+    }
 }
 
 impl Seen {
