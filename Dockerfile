@@ -56,7 +56,7 @@ RUN printf 'onnxruntime-gpu==%s --hash=sha256:%s\n' "$ORT_GPU" "$ORT_GPU_SHA256"
     && ln -sf "libonnxruntime.so.$ORT_GPU" /root-fs/usr/lib/hydra/libonnxruntime.so \
     && cp /out/hydra /out/probe /root-fs/usr/bin/ \
     && install -D -m 644 /out/sbom.cdx.json /root-fs/usr/share/doc/hydra/sbom.cdx.json \
-    && mkdir -p /root-fs/var/lib/hydra/blobs && chown -R 65532:65532 /root-fs/var/lib/hydra
+    && mkdir -p /root-fs/var/lib/hydra/blobs /root-fs/var/lib/hydra/training && chown -R 65532:65532 /root-fs/var/lib/hydra
 
 FROM ${CPU_BASE} AS base-cpu
 FROM ${GPU_BASE} AS base-gpu

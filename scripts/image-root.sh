@@ -7,7 +7,7 @@
 set -eu
 root=$1
 shift
-mkdir -p "$root/etc/ssl/certs" "$root/tmp" "$root/etc/hydra" "$root/var/lib/hydra/blobs"
+mkdir -p "$root/etc/ssl/certs" "$root/tmp" "$root/etc/hydra" "$root/var/lib/hydra/blobs" "$root/var/lib/hydra/training"
 
 libraries() { # the files that the loader would take for $1
   ldd "$1" | awk '$2 == "=>" { print $3 } $1 ~ /^\// { print $1 }'

@@ -7,13 +7,15 @@
 #   scripts/mutations.sh no-confirm   some of them
 #
 # A patch begins with two lines of its own: `# safety: what is taken out` and `# test: PACKAGE TARGET NAME`.
-# Works on a copy of the tree, target/mutations/tree, with a build of its own: the first run compiles.
+# Works on a copy of the tree, target/mutations/tree, with a build of its own that begins with what is
+# built of the packages that are not ours: the first run compiles our crates once more.
 # Needs the servers (scripts/services.sh start) and scripts/setup.sh test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 here=$root/target/mutations
 tree=$here/tree
+built=${CARGO_TARGET_DIR:-$root/target}/debug
 export CARGO_TARGET_DIR=$here/target CARGO_INCREMENTAL=1
 export ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$root/.cache/onnxruntime/libonnxruntime.so}
 eval "$(scripts/services.sh env)"
@@ -30,6 +32,16 @@ while IFS= read -r file; do
   cp "$file" "$tree/$file"
 done <"$here/files"
 (cd "$tree" && find . -type f | sed 's|^\./||' | sort | comm -13 "$here/files" - | tr '\n' '\0' | xargs -0r rm -f --)
+
+# A build in the same folder would take the place of ours, since cargo tells crates by their path in
+# the tree alone.
+if [ -d "$built/deps" ] && [ ! -d "$here/target/debug" ]; then
+  say "mutations: copies what is built of other packages"
+  mkdir -p "$here/target/debug"
+  (cd "$built" && find .fingerprint build deps -type f -not -path '*hydra*' -not -path '*e2e*' \
+    \( -not -path 'deps/*' -o -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' -o -name '*.d' \) -print0 |
+    xargs -0 cp -a --parents -t "$here/target/debug")
+fi
 
 # The named test, and no other: 0 passed, 1 failed, 2 did not run.
 named_test() { # log package target name

@@ -105,9 +105,18 @@ def test_every_test_that_a_page_names_is_there():
     trees = ("services", "tests", "migrations", "proto")
     text = "\n".join(p.read_text() for t in trees for p in (ROOT / t).rglob("*") if p.suffix in (".rs", ".py") and "node_modules" not in p.parts)
     there = set(re.findall(r"\b(?:fn|def) (\w+)", text))
-    for page in ("security/controls.md", "operate/servers.md"):
+    for page in ("security/controls.md", "operate/servers.md", "operate/faults.md", "operate/upgrade.md"):
         named = set(re.findall(r"`([a-z]\w*(?:_\w+){2,})`", (DOCS / page).read_text()))
         assert named and named <= there, named - there
+
+
+@pytest.mark.parametrize("patch", sorted((ROOT / "tests/mutations").glob("*.patch")), ids=lambda path: path.stem)
+def test_a_safety_can_be_taken_out_and_the_page_says_what_then_fails(patch):
+    """`scripts/mutations.sh` takes an hour; that its patches fit is seen at once."""
+    tried = run("patch", "-p1", "--fuzz=0", "--dry-run", "--force", "-i", patch, cwd=ROOT)
+    assert tried.returncode == 0, tried.stdout
+    name = re.search(r"^# test: .*?(\w+)$", patch.read_text(), re.M)[1]
+    assert f"| `{name}` | fails |" in (DOCS / "operate/faults.md").read_text()
 
 
 def test_the_configuration_reference_is_what_hydra_prints():

@@ -258,12 +258,13 @@ def hydra_services():
     return {name: s for name, s in COMPOSE["services"].items() if "HYDRA_IMAGE" in s["image"] or "HYDRA_ML" in s["image"]}
 
 
-def test_compose_runs_every_role_of_the_binary_but_training():
+def test_compose_runs_every_role_of_the_binary_and_prometheus_asks_each():
     source = (ROOT / "services/hydra/src/cli.rs").read_text()
     roles = {r.lower() for r in re.findall(r"^    (\w+),", re.search(r"pub enum Role \{(.*?)\n\}", source, re.S)[1], re.M)}
     running = {s["command"][1] for s in hydra_services().values() if s["command"][0] == "run"}
-    # training wants a GPU or a night: it is started by hand (docs/install/compose.md)
-    assert roles - {"train"} == running
+    assert roles == running
+    asked = re.search(r"names: \[(.*?)\]", COMPOSE["configs"]["prometheus"]["content"])[1]
+    assert set(asked.split(", ")) == running
 
 
 def test_compose_sets_only_what_hydra_knows():
@@ -291,6 +292,17 @@ def test_services_of_hydra_are_locked_down():
         assert "no-new-privileges:true" in service["security_opt"]
         grace = int(service["stop_grace_period"].removesuffix("s"))
         assert int(service["environment"].get("HYDRA_SHUTDOWN__GRACE_S", DEFAULTS["shutdown"]["grace_s"])) < grace
+
+
+def test_what_a_service_writes_to_is_a_volume_that_the_image_gives_to_its_user():
+    root = (ROOT / "scripts/image-root.sh").read_text()
+    for name, service in hydra_services().items():
+        for volume in service["volumes"]:
+            source, target = volume.split(":")[:2]
+            assert source in COMPOSE["volumes"], name
+            # a new volume takes the owner of the folder that it is laid over
+            assert f'"$root{target}"' in root, (name, target)
+            assert f"/root-fs{target}" in DOCKERFILE, (name, target)
 
 
 def test_query_knows_no_broker_and_writes_nothing():

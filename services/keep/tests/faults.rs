@@ -7,7 +7,7 @@ use hydra_keep::{Keep, KeepIn};
 use hydra_stage::{
     Destination, Done, Failure, Health, MemoryTransport, Outgoing, Policy, Runner, Stage, Transport,
 };
-use hydra_store::{Database, DatabaseConfig, entity::image};
+use hydra_store::{Database, DatabaseConfig, entity::image, orm::ConnectionTrait};
 use hydra_testkit::{
     Authority, Direction, MariaDbNode, Proxy, Rules, eventually, eventually_within,
 };
@@ -253,6 +253,43 @@ async fn f27_db_read_only_pauses_keep() {
     node.sql("set global read_only = 0").unwrap();
     recovers(&node, keep, plots.len()).await;
     assert_sums_agree(&db).await;
+}
+
+/// F27: somebody else has the only place for a connection that the database gives.
+#[tokio::test(flavor = "multi_thread")]
+async fn f27_db_without_a_free_connection_pauses_keep() {
+    let node = MariaDbNode::start(&[]).await;
+    let db = ordinary(&node).await;
+    let places = |count: u32| {
+        let sql = format!("alter user h@127.0.0.1 with max_user_connections {count}");
+        node.sql(&sql).unwrap();
+    };
+    places(50);
+    let keep = Running::start(db.clone(), 50).await;
+    let plots = plots(600);
+    keep.send(&plots[..100]).await;
+    eventually("written", async || count(&node) == 100).await;
+    let other = open(&format!("mysql://h:h@{}/hydra", node.address)).await;
+    let holding = tokio::spawn(async move {
+        other.run(|pool| async move { pool.execute_unprepared("select sleep(600)").await }).await
+    });
+    let of = |whose: &str| {
+        let sql = "select id from information_schema.processlist where user = 'h' and";
+        node.sql(&format!("{sql} {whose}")).unwrap()
+    };
+    eventually("it is taken", async || !of("info like 'select sleep%'").is_empty()).await;
+    places(1);
+    for id in of("(info is null or info not like 'select sleep%')").lines() {
+        let _may_be_gone = node.sql(&format!("kill {id}"));
+    }
+    keep.send(&plots[100..]).await;
+    pauses(&keep, "it has no free connection").await;
+    assert_eq!(count(&node), 100);
+    places(50);
+    recovers(&node, keep, plots.len()).await;
+    assert_sums_agree(&db).await;
+    node.sql(&format!("kill {}", of("info like 'select sleep%'"))).unwrap();
+    assert!(holding.await.unwrap().is_err(), "it was held until now");
 }
 
 /// F27: the disk of the database is full, for longer than one try takes; then there is room again.

@@ -19,6 +19,7 @@ mod declare;
 mod link;
 mod publish;
 mod source;
+mod ticket;
 pub mod topology;
 mod transport;
 mod wire;

@@ -76,6 +76,7 @@ impl Parcel<'_> {
 
 impl Publisher {
     pub(crate) fn new(config: Arc<BrokerConfig>) -> Self {
+        metrics::counter!("hydra_broker_blocked_total").increment(0);
         let link = Link::new(config.clone(), "publish");
         Self { link, config, places: Semaphore::new(LANES), idle: Mutex::default() }
     }

@@ -4,18 +4,15 @@ use crate::{
     BrokerConfig,
     declare::Declarer,
     link::{self, Link},
+    ticket::{AmqpTicket, SETTLE_TIMEOUT, requeue},
     topology, wire,
 };
 use anyhow::anyhow;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
-use hydra_stage::{Delivery, Health, Source, Ticket, TicketLost, TransportError};
+use hydra_stage::{Delivery, Health, Source, TransportError};
 use lapin::{
     Acker, Channel, Connection, Consumer, Error,
-    message::BasicGetMessage,
-    options::{
-        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions,
-        BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
-    },
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
     protocol::AMQPSoftError,
     types::FieldTable,
 };
@@ -35,8 +32,6 @@ use tracing::{info, warn};
 
 /// Between two looks at a broker that is away.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest wait for an acknowledgement to leave.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait, at the stop, for deliveries that are on their way, and between two looks.
 const ARRIVAL: Duration = Duration::from_secs(2);
 const ARRIVAL_LOOK: Duration = Duration::from_millis(5);
@@ -88,12 +83,15 @@ impl AmqpSource {
         let (drops, dropped) = mpsc::unbounded_channel();
         let link = Link::new(config.clone(), format!("consume {queue}"));
         let component = format!("broker: {queue}");
+        let queue = queue.to_owned();
+        metrics::counter!("hydra_broker_sessions_lost_total", "queue" => queue.clone())
+            .increment(0);
         health.unwell(&component, "not connected yet");
         Self {
             link,
             config,
             declarer,
-            queue: queue.to_owned(),
+            queue,
             prefetch,
             health,
             component,
@@ -275,11 +273,8 @@ impl AmqpSource {
         let message = wire::message(&delivery.properties, delivery.data);
         let connection = self.session.as_ref().map(|session| session.connection.clone());
         let open = self.session.as_ref().map(|session| session.open.clone()).unwrap_or_default();
-        open.fetch_add(1, Ordering::SeqCst);
-        let settling = self.settling.clone();
-        let drops = self.drops.clone();
-        let acker = Some(delivery.acker);
-        let ticket = AmqpTicket { acker, drops, settling, open, _connection: connection };
+        let (drops, settling) = (self.drops.clone(), self.settling.clone());
+        let ticket = AmqpTicket::new(delivery.acker, drops, settling, open, connection);
         Delivery { message, redelivered, ticket: Box::new(ticket) }
     }
 }
@@ -340,102 +335,5 @@ impl Source for AmqpSource {
             // awaited, or the last acknowledgements would come back as deliveries
             self.link.close().await;
         })
-    }
-}
-
-/// The oldest message of a queue, if there is one, on a channel of its own that ends with it.
-pub(crate) async fn take_one(
-    connection: &Arc<Connection>,
-    queue: &str,
-) -> Result<Option<Delivery>, Error> {
-    let channel = connection.create_channel().await?;
-    let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await?;
-    let Some(BasicGetMessage { delivery, .. }) = got else {
-        channel.close(200, "done".into()).await?;
-        return Ok(None);
-    };
-    let redelivered = wire::redelivered(&delivery);
-    let message = wire::message(&delivery.properties, delivery.data);
-    let ticket = LoneTicket { acker: delivery.acker, channel };
-    Ok(Some(Delivery { message, redelivered, ticket: Box::new(ticket) }))
-}
-
-/// Of a message that was asked for. Dropped, it closes the channel, and the message goes back.
-struct LoneTicket {
-    acker: Acker,
-    channel: Channel,
-}
-
-impl Ticket for LoneTicket {
-    fn ack(self: Box<Self>) -> BoxFuture<'static, Result<(), TicketLost>> {
-        Box::pin(async move {
-            let acked = timeout(SETTLE_TIMEOUT, self.acker.ack(BasicAckOptions::default())).await;
-            // awaited: an acknowledgement that is still on its way would be lost with the channel
-            let closed = timeout(SETTLE_TIMEOUT, self.channel.close(200, "done".into())).await;
-            if matches!((acked, closed), (Ok(Ok(true)), Ok(Ok(())))) {
-                Ok(())
-            } else {
-                Err(TicketLost)
-            }
-        })
-    }
-
-    fn give_back(self: Box<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(async move { requeue(&self.acker).await })
-    }
-}
-
-/// Where this fails the channel is gone, and the message goes back by itself.
-async fn requeue(acker: &Acker) {
-    let options = BasicNackOptions { requeue: true, multiple: false };
-    let _given_back = timeout(SETTLE_TIMEOUT, acker.nack(options)).await;
-}
-
-struct AmqpTicket {
-    /// Taken when the delivery is settled.
-    acker: Option<Acker>,
-    drops: mpsc::UnboundedSender<Acker>,
-    settling: Arc<RwLock<()>>,
-    /// One less when this is dropped.
-    open: Arc<AtomicUsize>,
-    /// Keeps the connection while a ticket of it is open.
-    _connection: Option<Arc<Connection>>,
-}
-
-impl Ticket for AmqpTicket {
-    fn ack(mut self: Box<Self>) -> BoxFuture<'static, Result<(), TicketLost>> {
-        Box::pin(async move {
-            let settling = self.settling.clone();
-            let _leaving = settling.read().await;
-            let Some(acker) = self.acker.take() else { return Err(TicketLost) };
-            let acked = timeout(SETTLE_TIMEOUT, acker.ack(BasicAckOptions::default())).await;
-            // counted off while whoever ends consuming still waits for it
-            drop(self);
-            // `Ok(false)`: the channel was replaced or died, the broker delivers again
-            if matches!(acked, Ok(Ok(true))) { Ok(()) } else { Err(TicketLost) }
-        })
-    }
-
-    fn give_back(mut self: Box<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            let settling = self.settling.clone();
-            let _leaving = settling.read().await;
-            if let Some(acker) = self.acker.take() {
-                requeue(&acker).await;
-            }
-            drop(self);
-        })
-    }
-}
-
-impl Drop for AmqpTicket {
-    /// Without this the message would stay with a session that lives on, and its place in the
-    /// prefetch with it.
-    fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::SeqCst);
-        if let Some(acker) = self.acker.take() {
-            // where the source is gone, so is its connection
-            let _gone = self.drops.send(acker);
-        }
     }
 }

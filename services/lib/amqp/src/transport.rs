@@ -5,7 +5,8 @@ use crate::{
     declare::Declarer,
     link::Link,
     publish::Publisher,
-    source::{self, AmqpSource},
+    source::AmqpSource,
+    ticket,
     topology::{self, ALONE},
 };
 use anyhow::Context;
@@ -137,7 +138,7 @@ impl Transport for AmqpTransport {
         Box::pin(async move {
             let connection = self.declarer.link.connection().await;
             let connection = connection.map_err(PublishError::Disconnected)?;
-            source::take_one(&connection, &topology::retry_queue(queue, ALONE))
+            ticket::take_one(&connection, &topology::retry_queue(queue, ALONE))
                 .await
                 .map_err(|error| PublishError::Disconnected(error.into()))
         })

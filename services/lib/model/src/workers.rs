@@ -124,6 +124,7 @@ impl<K: Default + Send + 'static> Workers<K> {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(config: WorkersConfig, runtime: &Runtime) -> std::io::Result<Self> {
+        metrics::counter!("hydra_workers_lost_total").increment(0);
         let threads = config.threads.max(1);
         let seats = (0..threads).map(|_| Seat::default()).collect();
         let shared = Arc::new(Shared {

@@ -58,6 +58,7 @@ impl<S: Stage> Runner<S> {
             stop: stop.clone(),
             isolated: Notify::new(),
         });
+        settler.begin();
         let places = Arc::new(Semaphore::new(self.policy.concurrency));
         let tasks = TaskTracker::new();
         let company = Arc::default();

@@ -139,7 +139,27 @@ pub(crate) struct Settler {
     pub isolated: Notify,
 }
 
+/// Outcomes and reasons that a stage without trouble never counts.
+const TROUBLES: [&str; 7] =
+    ["retried", "isolated", "buried", "held", "given_back", "ack_lost", "publish_failed"];
+const REASONS: [&str; 4] = ["refused", "attempts", "crash", "unreadable"];
+
 impl Settler {
+    /// Shows the counters of troubles before the first of each, which would be no increase of a
+    /// counter that begins with it.
+    pub(crate) fn begin(&self) {
+        let stage = self.stage;
+        for outcome in TROUBLES {
+            metrics::counter!("hydra_messages_total", "stage" => stage, "outcome" => outcome)
+                .increment(0);
+        }
+        for reason in REASONS {
+            metrics::counter!("hydra_buried_total", "stage" => stage, "reason" => reason)
+                .increment(0);
+        }
+        metrics::counter!("hydra_faults_total", "stage" => stage).increment(0);
+    }
+
     /// Settles `held`. Never fails: what cannot be published goes back to the queue.
     pub(crate) async fn settle(&self, held: Held, decision: Decision) {
         let outcome = match &decision {

@@ -68,6 +68,9 @@ impl Database {
     /// [`StoreError::InvalidUrl`].
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let backend = config.backend()?;
+        // counters that begin with the first trouble would hide it
+        metrics::counter!("hydra_database_conflicts_total").increment(0);
+        metrics::counter!("hydra_database_renewals_total").increment(0);
         let connections = sea_orm::Database::connect(config.options()?).await?;
         let pool = Pool { generation: 0, connections };
         Ok(Self { config: Arc::new(config.clone()), backend, pool: Arc::new(RwLock::new(pool)) })

@@ -103,6 +103,7 @@ pub struct Models {
 impl Models {
     /// None loaded yet.
     pub fn new(library: Library, runtime: Runtime, config: ModelsConfig) -> Self {
+        metrics::counter!("hydra_model_load_failures_total").increment(0);
         Self {
             library,
             runtime,

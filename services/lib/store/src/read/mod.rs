@@ -2,6 +2,7 @@
 //! every statement runs along an index of the schema.
 
 mod board;
+mod declared;
 mod freshness;
 mod images;
 mod log;
@@ -9,8 +10,10 @@ mod models;
 mod runs;
 mod status;
 mod trend;
+mod whole;
 
 pub use board::*;
+pub use declared::*;
 pub use freshness::*;
 pub use images::*;
 pub use log::*;
@@ -18,6 +21,7 @@ pub use models::*;
 pub use runs::*;
 pub use status::*;
 pub use trend::*;
+pub use whole::*;
 
 use sea_orm::{ColumnTrait, Condition, Value};
 
