@@ -27,6 +27,19 @@ impl Hall {
         dead
     }
 
+    /// How often the broker delivered again what it had delivered to a stage.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn redelivered(&self) -> u64 {
+        let mut sum = 0;
+        for stage in STAGES {
+            let queue = self.api().queue(stage).await.expect("a queue");
+            sum += queue["message_stats"]["redeliver"].as_u64().unwrap_or(0);
+        }
+        sum
+    }
+
     /// Waits until every confirmed image has its row, with `dead` given up, and the queues are
     /// empty; then asserts that nothing is lost, unexpected, doubled or counted twice, that no
     /// process panicked and none grew.

@@ -29,11 +29,7 @@ async fn f04_sigterm_drain() {
     publishing.await.unwrap();
     let balance = hall.settle(Duration::from_secs(120), 0).await;
     assert_eq!(balance.rows, images);
-    let mut redelivered = 0;
-    for stage in STAGES {
-        let queue = hall.api().queue(stage).await.unwrap();
-        redelivered += queue["message_stats"]["redeliver"].as_u64().unwrap_or(0);
-    }
+    let redelivered = hall.redelivered().await;
     println!("{rounds} ends, the longest took {longest:?}, {redelivered} delivered again");
     // none on a machine that is not overloaded: see `f04_sigterm_drain_of_batches`
     assert!(redelivered as usize <= images / 100, "{redelivered} delivered again");

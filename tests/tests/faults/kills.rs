@@ -1,13 +1,14 @@
 //! Roles that die, at any moment and at the worst one.
 
 use e2e::{Hall, STAGES, sized};
-use hydra_testkit::{Direction, Filter, Rules, dropping_confirms, eventually};
+use hydra_testkit::{Direction, Filter, Rules, dropping_confirms, eventually, eventually_some};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// F01: each role is killed at random instants, twenty times in all (200 at full number).
+/// F01: each role is killed at random instants, twenty times in all (200 at full number); no death
+/// gives back more than was in hand.
 #[tokio::test(flavor = "multi_thread")]
 async fn f01_worker_kill9_any_point() {
     let (kills, images) = (sized(20, 200), sized(700, 7_000));
@@ -15,10 +16,19 @@ async fn f01_worker_kill9_any_point() {
     let mut hall = Hall::running().await;
     let producer = hall.producer.clone();
     let publishing = tokio::spawn(async move { producer.publish(images).await });
+    let mut prefetch = BTreeMap::new();
+    for role in STAGES {
+        let told = eventually_some("its consumer is listed", async || {
+            hall.api().consumer_prefetches(role).await.ok()?.first().copied()
+        });
+        prefetch.insert(role, told.await);
+    }
+    let mut allowed = 0;
     for kill in 0..kills {
         // at least one death each, then as it comes
         let role = STAGES[if kill < STAGES.len() { kill } else { rng.random_range(0..5) }];
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..500))).await;
+        allowed += prefetch[role];
         hall.kill9(role).await;
         hall.start(&[role]);
     }
@@ -30,8 +40,13 @@ async fn f01_worker_kill9_any_point() {
         hall.replay_dead().await;
     }
     let balance = hall.settle(PATIENCE, 0).await;
-    println!("{} kills, {} images, {replayed} replayed", kills, balance.rows);
+    let redelivered = hall.redelivered().await;
+    println!("{kills} kills, {images} images, {redelivered} delivered again, {replayed} replayed");
     assert_eq!(balance.rows, images);
+    assert!(
+        redelivered <= allowed,
+        "{redelivered} delivered again, at most {allowed} were in hand"
+    );
 }
 
 /// For the bytes of a client: loses its acknowledgements, which look like a broker's confirms.

@@ -39,7 +39,8 @@ pub struct Rules {
     pub jitter: Duration,
     /// At most this rate, bytes a second.
     pub rate: Option<u64>,
-    /// Takes bytes and passes none on; no end of file either.
+    /// Takes bytes and passes none on; no end of file either. A connection that lost bytes is reset
+    /// by the first that comes after: no stream goes on with a gap.
     pub black_hole: bool,
     /// Passes one byte at a time.
     pub single_bytes: bool,
@@ -236,7 +237,7 @@ async fn pump(
     let mut filter = rules.borrow().filter.as_ref().map(|make| make());
     let mut buffer = BytesMut::with_capacity(16 << 10);
     let mut passed = 0;
-    let mut closed = false;
+    let (mut closed, mut swallowed) = (false, false);
     loop {
         tokio::select! {
             ending = next_end(&mut end) => match ending {
@@ -256,8 +257,12 @@ async fn pump(
                     return Ok(());
                 }
                 let piece = buffer.split();
+                swallowed |= now.black_hole;
                 if now.black_hole || closed {
                     continue;
+                }
+                if swallowed {
+                    return Err(io::ErrorKind::ConnectionReset.into());
                 }
                 let piece = match &mut filter {
                     Some(filter) => filter(&piece),

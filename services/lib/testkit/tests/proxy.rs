@@ -58,14 +58,18 @@ async fn delay_and_rate_slow_a_living_connection_down() {
 }
 
 #[tokio::test]
-async fn a_black_hole_swallows_one_way_and_the_connection_stays() {
+async fn a_black_hole_swallows_one_way_and_no_stream_goes_on_with_a_gap() {
     let proxy = echo_behind_proxy().await;
     let mut client = TcpStream::connect(proxy.address).await.unwrap();
     proxy.set(Direction::ToClient, Rules { black_hole: true, ..Rules::default() });
     client.write_all(b"lost").await.unwrap();
     let mut back = [0; 4];
     assert!(timeout(A_WHILE, client.read_exact(&mut back)).await.is_err());
+    assert_eq!(proxy.connections(), 1, "nobody is told");
     proxy.heal();
+    let error = echo(&mut client, b"gap").await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let mut client = TcpStream::connect(proxy.address).await.unwrap();
     assert_eq!(echo(&mut client, b"seen").await.unwrap(), b"seen");
 }
 

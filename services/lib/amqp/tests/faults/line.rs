@@ -111,7 +111,7 @@ impl Line {
         let mut rows = BTreeMap::<String, (usize, String)>::new();
         let mut source = self.producer.consume("sink", 200, Health::new()).await.expect("a source");
         let wanted = self.ledger.confirmed();
-        let mut dead = 0;
+        let (mut dead, mut told) = (0, usize::MAX);
         eventually_within(PATIENCE, "every order comes out", async || {
             let quiet = Duration::from_millis(300);
             while let Ok(got) = tokio::time::timeout(quiet, source.next()).await {
@@ -123,6 +123,10 @@ impl Line {
                 delivery.ticket.ack().await.unwrap();
             }
             dead = self.dead().await;
+            if rows.len() != told {
+                told = rows.len();
+                println!("{told} of {wanted} orders are out, {dead} dead");
+            }
             rows.len() as u64 + dead >= wanted as u64 && self.waiting().await == 0
         })
         .await;
