@@ -7,8 +7,9 @@
 
 use super::{
     NormalityError, NormalityModel, NormalitySettings,
-    fit::{Fitted, fitted, leading_eigenvectors},
-    of_ratios,
+    eigen::leading_eigenvectors,
+    fit::{Fitted, fitted},
+    measures::of_ratios,
 };
 use hydra_proto::registry::InputShape;
 use ndarray::Array2;
@@ -22,7 +23,7 @@ const OTHERS_A_WAY: usize = 4;
 const MOST_OTHERS: usize = 600;
 /// Parts that are left out in turn, so that no other shows the way to itself.
 const PARTS: usize = 5;
-/// The window that faults are looked at through.
+/// The window that faults are looked at through, over pixels.
 const WINDOW: (usize, usize) = (2, 2);
 
 /// How known faults deviate from Goods.
@@ -67,7 +68,9 @@ pub fn fit_measured(
         .enumerate()
         .map(|(index, image)| model.measures(image).map_err(|e| e.of_image(index)))
         .collect::<Result<_, _>>()?;
-    let Some(scale) = model.scales.iter().rposition(|scale| scale.window == WINDOW) else {
+    // cells are few enough to be looked at one by one
+    let window = if model.look.cells.is_some() { (1, 1) } else { WINDOW };
+    let Some(scale) = model.scales.iter().rposition(|scale| scale.window == window) else {
         return Ok(Measured { model, goods: of_goods, others: of_others });
     };
     let z = |residual: &Vec<f32>| model.scales[scale].z(residual, model.look.grid());

@@ -1,12 +1,12 @@
 //! Goods -> the model.
 
 use super::{
-    LogNormal, NormalityModel, Scale,
+    LogNormal, NormalityModel, Scale, blocks::Blocks, eigen::leading_eigenvectors,
     grid::{Grid, Window},
     look::Look,
 };
 use hydra_proto::registry::InputShape;
-use ndarray::{Array2, ArrayView1};
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub struct NormalitySettings {
     pub windows: Vec<(usize, usize)>,
     /// So many pixels across and down are averaged once their colours are read as levels.
     pub detail: usize,
+    /// Whether cells are compared where the plot shows some: then `windows` and `detail` count for
+    /// other plots alone.
+    #[serde(default)]
+    pub cells: bool,
 }
 
 impl Default for NormalitySettings {
@@ -29,7 +33,7 @@ impl Default for NormalitySettings {
         let squares = [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16)];
         let long = [(8, 1), (16, 2), (32, 2), (16, 4), (1, 8), (2, 16), (4, 16)];
         let windows = squares.into_iter().chain(long).collect();
-        Self { false_alarm_rate: 0.01, max_components: 8, windows, detail: 3 }
+        Self { false_alarm_rate: 0.01, max_components: 8, windows, detail: 3, cells: false }
     }
 }
 
@@ -100,7 +104,9 @@ pub(crate) fn fitted(
     if images.len() != runs.len() {
         return Err(NormalityError::Runs { runs: runs.len(), images: images.len() });
     }
-    let look = Look::of(images, input, settings.detail);
+    let cells = || Look::of_cells(images, input, 1);
+    let look = settings.cells.then(cells).flatten();
+    let look = look.unwrap_or_else(|| Look::of(images, input, settings.detail));
     let planes: Vec<Vec<f32>> = images
         .par_iter()
         .enumerate()
@@ -187,7 +193,7 @@ fn fit_on(
     let grid = look.grid();
     let (colours, all) = look.channels();
     for channels in [(0, colours), (colours, all)].into_iter().filter(|(from, to)| from < to) {
-        for window in settings.windows.iter().copied().filter(|window| grid.holds(*window)) {
+        for window in look.windows(&settings.windows) {
             let view = View { grid, window, channels };
             let (scale, reached) = fit_scale(&judged, kept, folds, view);
             measures.iter_mut().zip(&reached).for_each(|(all, (_, m))| all.extend(m));
@@ -211,7 +217,8 @@ fn fit_on(
     let (centre, width) = upper_spread(&mut largest.clone());
     let width = width * caution(runs);
     model.total = LogNormal { centre, width };
-    let scores = largest.iter().map(|l| (l - centre) / width).collect();
+    let scores: Vec<f64> = largest.iter().map(|l| (l - centre) / width).collect();
+    measures.iter_mut().zip(&scores).for_each(|(all, score)| all.push(*score as f32));
     let residuals = judged.into_iter().map(|(residual, _)| residual).collect();
     Fitted { model, scores, measures, residuals }
 }
@@ -228,50 +235,24 @@ fn with_components(empty: &NormalityModel, images: &[&Vec<f32>], count: usize) -
     let step = images.len().div_ceil(MOST_FOR_COMPONENTS);
     let some: Vec<&Vec<f32>> = images.iter().step_by(step).copied().collect();
     let centred = Array2::from_shape_fn((some.len(), length), |(i, p)| some[i][p] - mean[p]);
-    let products = centred.dot(&centred.t());
+    // Cells are many and their counts few: what they have in common is lost in their noise unless
+    // neighbours are joined. In blocks that grow and shrink as a whole it is not.
+    let blocks = empty.look.cells.as_ref().map(|cells| Blocks::new(cells, &mean));
+    let seen = blocks.as_ref().map_or_else(|| centred.clone(), |blocks| blocks.joined(&centred));
+    let products = seen.dot(&seen.t());
     let mut model = NormalityModel { mean, ..empty.clone() };
     for vector in leading_eigenvectors(products, count) {
-        let component = centred.t().dot(&vector);
+        let component = seen.t().dot(&vector);
         let norm = component.dot(&component).sqrt();
         if norm > 1e-6 {
-            model.components.push((component / norm).to_vec());
+            let component = (component / norm).to_vec();
+            model.components.push(match &blocks {
+                Some(blocks) => blocks.spread(&component),
+                None => component,
+            });
         }
     }
     model
-}
-
-/// Leading eigenvectors of a positive symmetric matrix by orthogonal iteration.
-pub(crate) fn leading_eigenvectors(matrix: Array2<f32>, count: usize) -> Vec<ndarray::Array1<f32>> {
-    let n = matrix.nrows();
-    let count = count.min(n.saturating_sub(1));
-    // any start will do that is no eigenvector by accident
-    let mut basis = Array2::from_shape_fn((n, count), |(i, j)| {
-        ((i * 7919 + j * 104_729) % 1000) as f32 - 500.0
-    });
-    for _ in 0..30 {
-        basis = matrix.dot(&basis);
-        orthonormalise(&mut basis);
-    }
-    basis.columns().into_iter().map(|c| c.to_owned()).collect()
-}
-
-/// Gram-Schmidt, twice for rounding.
-fn orthonormalise(basis: &mut Array2<f32>) {
-    for j in 0..basis.ncols() {
-        for _ in 0..2 {
-            for k in 0..j {
-                let (done, column) = (basis.column(k).to_owned(), basis.column(j).to_owned());
-                let overlap = done.dot(&column);
-                basis.column_mut(j).assign(&(column - done * overlap));
-            }
-        }
-        let norm = norm(basis.column(j));
-        basis.column_mut(j).mapv_inplace(|v| v / norm.max(f32::MIN_POSITIVE));
-    }
-}
-
-fn norm(vector: ArrayView1<'_, f32>) -> f32 {
-    vector.dot(&vector).sqrt()
 }
 
 fn spread_of_coefficients(
@@ -320,7 +301,7 @@ fn fit_scale(
     kept: &[bool],
     folds: &[usize],
     view: View,
-) -> (Scale, Vec<(f64, [f32; 2])>) {
+) -> (Scale, Vec<(f64, Vec<f32>)>) {
     let View { grid, window, channels } = view;
     let to = grid.pooled(window);
     let area = grid.area();
@@ -340,7 +321,9 @@ fn fit_scale(
         sum
     };
     let sums: Vec<(Vec<f64>, usize)> = (0..FOLDS).into_par_iter().map(sum_of_fold).collect();
-    let top = ((to.area() as f64).sqrt() / 12.0).round().max(1.0) as usize;
+    // of a cell's pixels one was taken, of overlapping windows the best one shows a fault
+    let top = if grid.dense { 0.0 } else { ((to.area() as f64).sqrt() / 12.0).round() };
+    let top = top.max(1.0) as usize;
     let scale_without = |left_out: Option<usize>| {
         let rest = || (0..FOLDS).filter(|fold| Some(*fold) != left_out);
         let count: usize = rest().map(|fold| sums[fold].1).sum();
@@ -355,10 +338,10 @@ fn fit_scale(
         (0..FOLDS).into_par_iter().map(|fold| scale_without(Some(fold))).collect();
     let raw = |(index, means): (usize, &Vec<f32>)| {
         let scale = &by_fold[folds[index]];
-        let deviations = scale.standardised(means);
-        (scale.raw_score(&deviations), scale.measures(&deviations))
+        let z = scale.standardised(means.clone());
+        (scale.raw_score(&scale.joined(&z)), scale.measures(&z))
     };
-    let reached: Vec<(f64, [f32; 2])> = means.par_iter().enumerate().map(raw).collect();
+    let reached: Vec<(f64, Vec<f32>)> = means.par_iter().enumerate().map(raw).collect();
     let mut scale = scale_without(None);
     scale.score = log_normal(&reached.iter().map(|(score, _)| *score).collect::<Vec<_>>());
     (scale, reached)
@@ -372,7 +355,7 @@ fn inverse_sigma(variance: &[f32], grid: Grid, floor: f32) -> Vec<f32> {
 }
 
 /// Mean over a neighbourhood of five by five, plane by plane.
-fn blurred(planes: &[f32], Grid { rows, columns }: Grid) -> Vec<f32> {
+fn blurred(planes: &[f32], Grid { rows, columns, .. }: Grid) -> Vec<f32> {
     let mut out = Vec::with_capacity(planes.len());
     for plane in planes.chunks_exact(rows * columns) {
         for y in 0..rows {

@@ -9,12 +9,16 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod blocks;
+mod cells;
+mod eigen;
 mod faults;
 mod fit;
 mod grid;
 mod guard;
 mod learn;
 mod look;
+mod measures;
 mod onnx;
 
 pub use faults::{Measured, fit_measured};
@@ -128,12 +132,16 @@ impl NormalityModel {
     pub fn judge(&self, pixels: &[u8]) -> Result<Judgement, NormalityError> {
         let image = self.look.planes(pixels)?;
         let (residual, features) = self.residual(&image);
-        let Grid { rows, columns } = self.map_size();
-        let mut map = vec![0.0f32; rows * columns];
+        let mut map = vec![0.0f32; self.map_size().area()];
         let score = self.scored(&residual, &features, |scale, deviations| {
             self.draw(&mut map, scale, deviations);
         });
         let p_value = upper_tail(score);
+        if let Some(spots) = self.look.spots() {
+            let on_plot = |spot: Option<usize>| spot.map_or(0.0, |cell| map[cell]);
+            map = spots.into_iter().map(on_plot).collect();
+        }
+        let Grid { rows, columns, .. } = self.shown_size();
         Ok(Judgement {
             score,
             p_value,
@@ -149,30 +157,6 @@ impl NormalityModel {
     pub(crate) fn score(&self, image: &[f32]) -> f64 {
         let (residual, features) = self.residual(image);
         self.scored(&residual, &features, |_, _| {})
-    }
-
-    /// How far one image is from what is usual, as numbers that a classifier can read: for every
-    /// scale the logarithms of its largest deviations and of all of them, then those of the
-    /// coefficients and of the likeness to known faults.
-    ///
-    /// # Errors
-    /// [`NormalityError::Length`].
-    pub fn measures(&self, pixels: &[u8]) -> Result<Vec<f32>, NormalityError> {
-        let (residual, features) = self.residual(&self.look.planes(pixels)?);
-        let of = |scale: &Scale| scale.measures(&scale.deviations(&residual, self.look.grid()));
-        let mut measures: Vec<f32> = self.scales.iter().flat_map(of).collect();
-        measures.extend(self.shape_measures(&features).into_iter().flatten());
-        if let Some(faults) = &self.faults {
-            measures
-                .extend(faults.measures(&self.scales[faults.scale].z(&residual, self.look.grid())));
-        }
-        Ok(measures)
-    }
-
-    /// How many numbers [`Self::measures`] gives.
-    pub fn measure_count(&self) -> usize {
-        let shape = usize::from(self.shape_score.is_some());
-        2 * (self.scales.len() + shape + usize::from(self.faults.is_some()))
     }
 
     /// The score; every scale's deviations are shown to `visit`.
@@ -209,12 +193,6 @@ impl NormalityModel {
         ratios.max_by(f64::total_cmp)
     }
 
-    /// What the coefficients measure, in units of their spread.
-    pub(crate) fn shape_measures(&self, coefficients: &[f32]) -> Option<[f32; 2]> {
-        self.shape_score?;
-        Some(of_ratios(coefficients, &self.spread))
-    }
-
     fn shape_standardised(&self, coefficients: &[f32]) -> Option<f64> {
         Some(self.shape_score?.standardised(self.shape_raw(coefficients)?))
     }
@@ -224,16 +202,24 @@ impl NormalityModel {
         self.look.input
     }
 
-    /// Of the map: that of the second finest windows.
+    /// Of the map that is shown.
+    pub(crate) fn shown_size(&self) -> Grid {
+        if self.look.cells.is_some() { self.look.shown_grid() } else { self.map_size() }
+    }
+
+    /// Of the map: that of the cells, or of the second finest windows.
     pub(crate) fn map_size(&self) -> Grid {
+        if self.look.cells.is_some() {
+            return self.look.grid();
+        }
         let scale = self.scales.get(1).or(self.scales.first());
         self.look.grid().pooled(scale.map_or((1, 1), |scale| scale.window))
     }
 
     /// Enters a scale's deviations into the map, each in units of what is usual at its scale.
     fn draw(&self, map: &mut [f32], scale: &Scale, deviations: &[f32]) {
-        let Grid { rows, columns } = self.map_size();
-        let Grid { rows: h, columns: w } = self.look.grid().pooled(scale.window);
+        let Grid { rows, columns, .. } = self.map_size();
+        let Grid { rows: h, columns: w, .. } = self.look.grid().pooled(scale.window);
         let unit = scale.score.centre.exp() as f32;
         for (at, value) in map.iter_mut().enumerate() {
             let (row, column) = (at / columns, at % columns);
@@ -246,32 +232,28 @@ impl NormalityModel {
 impl Scale {
     /// Deviations of every window.
     pub fn deviations(&self, residual: &[f32], grid: Grid) -> Vec<f32> {
-        let (from, to) = (self.channels.0 * grid.area(), self.channels.1 * grid.area());
-        self.standardised(&grid.means(&residual[from..to], self.window))
+        self.joined(&self.z(residual, grid))
     }
 
     /// Standardised means of every window.
     pub fn z(&self, residual: &[f32], grid: Grid) -> Vec<f32> {
         let (from, to) = (self.channels.0 * grid.area(), self.channels.1 * grid.area());
-        let means = grid.means(&residual[from..to], self.window);
-        means.iter().zip(&self.inverse_sigma).map(|(mean, inverse)| mean * inverse).collect()
+        self.standardised(grid.means(&residual[from..to], self.window))
+    }
+
+    /// Window means in units of their spread.
+    pub fn standardised(&self, mut means: Vec<f32>) -> Vec<f32> {
+        means.iter_mut().zip(&self.inverse_sigma).for_each(|(mean, inverse)| *mean *= inverse);
+        means
     }
 
     /// Root mean square over channels of the standardised window means.
-    pub fn standardised(&self, means: &[f32]) -> Vec<f32> {
+    pub fn joined(&self, z: &[f32]) -> Vec<f32> {
         let channels = self.channels.1 - self.channels.0;
-        let area = means.len() / channels;
+        let area = z.len() / channels;
         let mut squares = vec![0.0f32; area];
-        for (at, (mean, inverse)) in means.iter().zip(&self.inverse_sigma).enumerate() {
-            squares[at % area] += (mean * inverse).powi(2);
-        }
+        z.iter().enumerate().for_each(|(at, z)| squares[at % area] += z * z);
         squares.into_iter().map(|s| (s / channels as f32).sqrt()).collect()
-    }
-
-    /// Logarithms of the largest deviations and of the mean square of all.
-    pub fn measures(&self, deviations: &[f32]) -> [f32; 2] {
-        let squares = deviations.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>();
-        logarithms(self.raw_score(deviations), squares / deviations.len() as f64)
     }
 
     /// Mean of the largest deviations.
@@ -281,18 +263,6 @@ impl Scale {
         sorted.select_nth_unstable_by(top - 1, |a, b| b.total_cmp(a));
         sorted[..top].iter().map(|d| f64::from(*d)).sum::<f64>() / top as f64
     }
-}
-
-/// Logarithms of the largest and of the mean square of some numbers in units of their spread.
-pub(crate) fn of_ratios(values: &[f32], spread: &[f32]) -> [f32; 2] {
-    let ratios = || values.iter().zip(spread).map(|(v, s)| f64::from((v / s).abs()));
-    let mean = ratios().map(|r| r * r).sum::<f64>() / values.len().max(1) as f64;
-    logarithms(ratios().fold(0.0, f64::max), mean)
-}
-
-/// Of deviations, kept finite.
-fn logarithms(largest: f64, mean_square: f64) -> [f32; 2] {
-    [largest.max(LEAST).ln() as f32, mean_square.max(LEAST).ln() as f32]
 }
 
 /// Probability that a normal deviate exceeds `z`: Abramowitz and Stegun 7.1.26 for moderate

@@ -2,9 +2,9 @@
 //!
 //!     cargo run --release -p hydra-train --example hall -- [--seeds 1,2,3] [--labels 300]
 //!         [--types 19] [--skip 0] [--plot NAME]... [--recipe deviations|full|trunk|transfer]
-//!         [--input 448x208] [--detail 4] [--settings RECIPE.json] [--epochs 12] [--shown deviations]
+//!         [--input 448x208] [--detail 4] [--pixels] [--settings RECIPE.json] [--epochs 12] [--shown deviations]
 //!         [--architecture compact] [--save NETWORK] [--parent NETWORK] [--synthetic 0] [--bad 300]
-//!         [--withhold dead_board] [--int8] [--kinds]
+//!         [--withhold dead_board] [--int8] [--kinds] [--measures FOLDER]
 //!
 //! Runs are split: training, validation and test have runs of their own, and conditions that
 //! the others do not have. Thresholds come from validation; intervals are Wilson's.
@@ -44,6 +44,8 @@ struct Wanted {
     /// A kind of fault that is in the test part alone.
     withheld: Option<String>,
     int8: bool,
+    /// A folder for what every plot measures, as text.
+    measures: Option<std::path::PathBuf>,
     kinds: bool,
     /// What models read; the canvas made smaller if absent.
     input: Option<InputShape>,
@@ -62,6 +64,7 @@ fn wanted() -> Result<Wanted> {
         parent: None,
         withheld: None,
         int8: false,
+        measures: None,
         kinds: false,
         input: None,
         recipe: Recipe {
@@ -87,8 +90,10 @@ fn wanted() -> Result<Wanted> {
             "--bad" => wanted.bad = Some(value()?.parse()?),
             "--synthetic" => recipe.synthetic = value()?.parse()?,
             "--withhold" => wanted.withheld = Some(value()?),
+            "--measures" => wanted.measures = Some(value()?.into()),
             "--int8" => wanted.int8 = true,
             "--kinds" => wanted.kinds = true,
+            "--pixels" => recipe.normal.cells = false,
             "--detail" => recipe.normal.detail = value()?.parse()?,
             "--recipe" => {
                 recipe.kind = serde_json::from_value(value()?.into()).context("--recipe")?;
@@ -174,6 +179,9 @@ fn measured(seed: u64, wanted: &Wanted, runtime: &Runtime) -> Result<()> {
             table.explained(runtime, one, data)?;
             if let Some(kind) = &wanted.withheld {
                 table.guarded(runtime, one, data, kind)?;
+            }
+            if let Some(folder) = &wanted.measures {
+                said::measured(runtime, one, data, folder)?;
             }
             if wanted.int8 {
                 table.eight_bits(runtime, one, data)?;

@@ -17,6 +17,27 @@ use std::time::Instant;
 /// The false-alarm rate that thresholds are set for.
 const RATE: f64 = 0.01;
 
+/// Writes what every plot measures, a line each: part, fault, strength, run, measures.
+pub fn measured(
+    runtime: &Runtime,
+    one: &Learnt,
+    data: &Plots,
+    folder: &std::path::Path,
+) -> Result<()> {
+    let Files::Network(file) = &one.files else { return Ok(()) };
+    let mut runner = Runner::open(runtime, file, one.input)?;
+    let mut text = String::new();
+    for (index, example) in data.examples.iter().enumerate() {
+        let values = runner.run(&data.pixels[index], &["features"])?.remove(0).values;
+        let kind = data.kinds.get(&example.image).map_or("", String::as_str);
+        let (strength, part) = (&data.strengths[&example.image], data.parts[index]);
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        text += &format!("{part:?},{kind},{strength},{},{}\n", example.run, values.join(","));
+    }
+    std::fs::create_dir_all(folder)?;
+    Ok(std::fs::write(folder.join(format!("{}.csv", one.plot_type)), text)?)
+}
+
 /// Sums over plot types.
 #[derive(Default)]
 pub struct Table {

@@ -103,7 +103,10 @@ impl Recipe {
             shown: if kind == Kind::Trunk { Shown::Deviations } else { default_shown() },
             fit: FitSettings::default(),
             head: HeadSettings::default(),
-            normal: NormalitySettings::default(),
+            normal: NormalitySettings {
+                cells: kind == Kind::Deviations,
+                ..NormalitySettings::default()
+            },
             split: SplitSettings::default(),
             synthetic: 0,
             thresholds: default_rule(),

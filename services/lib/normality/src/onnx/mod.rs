@@ -1,15 +1,16 @@
 //! The model as an ONNX file that is served like any classifier.
 
-use super::{
-    GUARD, LEAST, LogNormal, NormalityModel, PIXELS, Scale,
-    faults::Faults,
-    grid::{Grid, step},
-    look::STEPS,
-};
+mod input;
+mod scale;
+
+use super::{GUARD, LEAST, LogNormal, NormalityModel, PIXELS, Scale, faults::Faults, grid::Grid};
 use hydra_model::onnx::{
-    self, DataType, Dim, GraphProto, NodeProto, attr_int, attr_ints, attr_string, node, tensor_f32,
-    tensor_i64, value_info,
+    self, DataType, Dim, GraphProto, NodeProto, attr_int, attr_ints, node, tensor_f32, tensor_i64,
+    value_info,
 };
+use hydra_proto::registry::InputShape;
+use input::input;
+use scale::scale;
 
 /// A linear layer from what a plot measures to a logit for each label.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +33,8 @@ impl NormalityModel {
         let (labels, count) = (verdict.bias.len(), self.measure_count());
         assert_eq!(verdict.weight.len(), labels * count, "a weight for each measure");
         let mut out = GraphProto { name: "deviations".into(), ..Default::default() };
-        let parts = self.body(true, &mut out);
-        told(self, &parts, verdict, &mut out);
+        let parts = self.body(&mut out);
+        told(self, parts, verdict, &mut out);
         onnx::encode(&onnx::model(out, metadata))
     }
 
@@ -49,15 +50,15 @@ impl NormalityModel {
     /// The graph of the file.
     pub(crate) fn graph(&self) -> GraphProto {
         let mut out = GraphProto { name: "normality".into(), ..Default::default() };
-        let parts = self.body(false, &mut out);
+        let parts = self.body(&mut out);
         declare_features(self, &mut out);
         p_value(self, &parts.scores, "p_value", &mut out);
         verdict(self, &parts.maps, &mut out);
         out
     }
 
-    /// From pixels to the scales, and to what only measures need where that is asked for.
-    fn body(&self, measures: bool, out: &mut GraphProto) -> Parts {
+    /// From pixels to the scales.
+    fn body(&self, out: &mut GraphProto) -> Parts {
         let mut parts = Parts::default();
         input(self, out);
         let shape = residual(self, out);
@@ -68,9 +69,6 @@ impl NormalityModel {
         if let Some(Measured { score, logarithms }) = shape {
             parts.scores.push(score);
             parts.measures.extend(logarithms);
-        }
-        if let Some(faults) = self.faults.as_ref().filter(|_| measures) {
-            parts.measures.extend(likeness(self, faults, out));
         }
         parts
     }
@@ -106,49 +104,10 @@ fn declare(out: &mut GraphProto, name: &str, dims: &[usize]) {
     out.output.push(value_info(name, DataType::Float, &shape));
 }
 
-/// Pixels to deviations from the mean of their planes.
-fn input(model: &NormalityModel, out: &mut GraphProto) {
-    let look = &model.look;
-    let (h, w) = (look.input.height as usize, look.input.width as usize);
-    let (colours, all) = look.channels();
-    let dims = [Dim::Named("n"), Dim::Fixed(colours), Dim::Fixed(h), Dim::Fixed(w)];
+fn declare_input(input: InputShape, out: &mut GraphProto) {
+    let sides = [input.channels, input.height, input.width].map(|side| Dim::Fixed(side as usize));
+    let dims: Vec<Dim> = std::iter::once(Dim::Named("n")).chain(sides).collect();
     out.input.push(value_info(PIXELS, DataType::Float, &dims));
-    number(out, "input.scale", 1.0 / 255.0);
-    push(out, node("Mul", "input.colours", &[PIXELS, "input.scale"], &["input.colours"]));
-    let full = if let Some(table) = &look.levels {
-        levels(table, out);
-        let parts = ["input.colours", "input.level"];
-        let joined = node("Concat", "input.all", &parts, &["input.all"]);
-        push(out, joined.with(attr_int("axis", 1)));
-        "input.all"
-    } else {
-        "input.colours"
-    };
-    let side = look.detail as i64;
-    push(
-        out,
-        node("AveragePool", "input", &[full], &["input"])
-            .with(attr_ints("kernel_shape", &[side; 2]))
-            .with(attr_ints("strides", &[side; 2])),
-    );
-    let Grid { rows, columns } = look.grid();
-    out.initializer.push(tensor_f32("mean", &[1, all, rows, columns], &model.mean));
-    push(out, node("Sub", "centred", &["input", "mean"], &["centred"]));
-}
-
-/// Looks every colour up in the table of levels: `[n, 1, height, width]`.
-fn levels(table: &[f32], out: &mut GraphProto) {
-    let steps = STEPS as f32;
-    out.initializer.push(tensor_f32("level.table", &[table.len()], table));
-    out.initializer.push(tensor_f32("level.weights", &[1, 3, 1, 1], &[steps * steps, steps, 1.0]));
-    number(out, "level.step", 1.0 / 8.0);
-    push(out, node("Mul", "level.mul", &[PIXELS, "level.step"], &["level.scaled"]));
-    push(out, node("Floor", "level.floor", &["level.scaled"], &["level.digits"]));
-    push(out, node("Conv", "level.conv", &["level.digits", "level.weights"], &["level.places"]));
-    let cast = node("Cast", "level.cast", &["level.places"], &["level.indices"]);
-    push(out, cast.with(attr_int("to", DataType::Int64 as i64)));
-    let inputs = ["level.table", "level.indices"];
-    push(out, node("Gather", "level.gather", &inputs, &["input.level"]).with(attr_int("axis", 0)));
 }
 
 /// Takes the components out; gives what their coefficients measure.
@@ -168,7 +127,7 @@ fn residual(model: &NormalityModel, out: &mut GraphProto) -> Option<Measured> {
     );
     push(out, node("MatMul", "known", &["coefficients", "components"], &["known"]));
     push(out, node("Sub", "rest", &["flat", "known"], &["rest"]));
-    let Grid { rows, columns } = model.look.grid();
+    let Grid { rows, columns, .. } = model.look.grid();
     let dims = [-1, model.look.channels().1 as i64, rows as i64, columns as i64];
     out.initializer.push(tensor_i64("maps.shape", &[4], &dims));
     push(out, node("Reshape", "residual", &["rest", "maps.shape"], &["residual"]));
@@ -239,110 +198,6 @@ fn scale_name(scale: &Scale) -> String {
     format!("scale{}.{high}x{wide}", scale.channels.0)
 }
 
-/// Deviations of one window size: their score, measures and map.
-fn scale(model: &NormalityModel, index: usize, parts: &mut Parts, out: &mut GraphProto) {
-    let scale = &model.scales[index];
-    let (high, wide) = scale.window;
-    let name = scale_name(scale);
-    let part = |leaf: &str| format!("{name}.{leaf}");
-    let Grid { rows, columns } = model.look.grid().pooled(scale.window);
-    let channels = scale.channels.1 - scale.channels.0;
-    let planes = planes(model, scale.channels, out);
-    push(
-        out,
-        node("AveragePool", &part("pool"), &[&planes], &[&part("means")])
-            .with(attr_ints("kernel_shape", &[high as i64, wide as i64]))
-            .with(attr_ints("strides", &[step(high) as i64, step(wide) as i64])),
-    );
-    let dims = [1, channels, rows, columns];
-    out.initializer.push(tensor_f32(&part("inverse_sigma"), &dims, &scale.inverse_sigma));
-    let inputs = [part("means"), part("inverse_sigma")];
-    push(out, node("Mul", &part("mul"), &[&inputs[0], &inputs[1]], &[&part("z")]));
-    push(out, node("Mul", &part("square"), &[&part("z"), &part("z")], &[&part("squares")]));
-    push(
-        out,
-        node("ReduceMean", &part("mean"), &[&part("squares")], &[&part("chi2")])
-            .with(attr_ints("axes", &[1]))
-            .with(attr_int("keepdims", 1)),
-    );
-    push(out, node("Sqrt", &part("sqrt"), &[&part("chi2")], &[&part("deviations")]));
-    // score: mean of the largest
-    push(
-        out,
-        node("Flatten", &part("flatten"), &[&part("deviations")], &[&part("flat")])
-            .with(attr_int("axis", 1)),
-    );
-    let top = scale.top.min(rows * columns) as i64;
-    out.initializer.push(tensor_i64(&part("k"), &[1], &[top]));
-    let outputs = [part("largest"), part("places")];
-    push(
-        out,
-        node("TopK", &part("top"), &[&part("flat"), &part("k")], &[&outputs[0], &outputs[1]])
-            .with(attr_int("axis", 1)),
-    );
-    push(
-        out,
-        node("ReduceMean", &part("raw"), &[&part("largest")], &[&part("raw")])
-            .with(attr_ints("axes", &[1]))
-            .with(attr_int("keepdims", 1)),
-    );
-    push(
-        out,
-        node("ReduceMean", &part("spread"), &[&part("chi2")], &[&part("energy")])
-            .with(attr_ints("axes", &[2, 3]))
-            .with(attr_int("keepdims", 0)),
-    );
-    let largest = logarithm(out, &name, &part("raw"));
-    parts.scores.push(standardised(out, &name, scale.score));
-    let energy = logarithm(out, &part("of_energy"), &part("energy"));
-    parts.measures.extend([largest, energy]);
-    // map: in units of what is usual, on the map's grid
-    number(out, &part("unit"), scale.score.centre.exp());
-    push(
-        out,
-        node("Div", &part("relative"), &[&part("deviations"), &part("unit")], &[&part("own")]),
-    );
-    let map = model.map_size();
-    let sizes = tensor_i64(&part("sizes"), &[2], &[map.rows as i64, map.columns as i64]);
-    out.initializer.push(sizes);
-    push(
-        out,
-        node("Shape", &part("shape"), &[&part("own")], &[&part("batch")])
-            .with(attr_int("start", 0))
-            .with(attr_int("end", 2)),
-    );
-    push(
-        out,
-        node("Concat", &part("to"), &[&part("batch"), &part("sizes")], &[&part("size")])
-            .with(attr_int("axis", 0)),
-    );
-    push(
-        out,
-        node("Resize", &part("resize"), &[&part("own"), "", "", &part("size")], &[&part("map")])
-            .with(attr_string("mode", "nearest"))
-            .with(attr_string("nearest_mode", "floor"))
-            .with(attr_string("coordinate_transformation_mode", "asymmetric")),
-    );
-    parts.maps.push(part("map"));
-}
-
-/// The residual of these planes alone.
-fn planes(model: &NormalityModel, (from, to): (usize, usize), out: &mut GraphProto) -> String {
-    if (from, to) == (0, model.look.channels().1) {
-        return "residual".into();
-    }
-    let name = format!("residual{from}");
-    if out.node.iter().all(|node| node.name != name) {
-        let part = |leaf: &str| format!("{name}.{leaf}");
-        for (leaf, value) in [("from", from), ("to", to), ("axis", 1)] {
-            out.initializer.push(tensor_i64(&part(leaf), &[1], &[value as i64]));
-        }
-        let inputs = ["residual", &part("from"), &part("to"), &part("axis")];
-        push(out, node("Slice", &name, &inputs, &[&name]));
-    }
-    name
-}
-
 /// The largest score and its p-value.
 fn p_value(model: &NormalityModel, scores: &[String], to: &str, out: &mut GraphProto) {
     push(out, node("Max", "largest", &borrowed(scores), &["largest"]));
@@ -374,17 +229,21 @@ fn verdict(model: &NormalityModel, maps: &[String], out: &mut GraphProto) {
     );
     push(out, node("Max", "map", &borrowed(maps), &["map"]));
     push(out, node("Neg", "map.good", &["map"], &["map.good"]));
-    push(out, node("Concat", "cam", &["map.good", "map"], &["cam"]).with(attr_int("axis", 1)));
-    let Grid { rows, columns } = model.map_size();
+    let both = node("Concat", "cam", &["map.good", "map"], &["cam.own"]);
+    push(out, both.with(attr_int("axis", 1)));
     declare(out, "probabilities", &[2]);
     declare(out, "score", &[1]);
-    declare(out, "cam", &[2, rows, columns]);
+    shown(model, 2, out);
 }
 
 /// Measures to logits, probabilities and a map for each label.
-fn told(model: &NormalityModel, parts: &Parts, verdict: Verdict<'_>, out: &mut GraphProto) {
+fn told(model: &NormalityModel, mut parts: Parts, verdict: Verdict<'_>, out: &mut GraphProto) {
     let (labels, count) = (verdict.bias.len(), model.measure_count());
     p_value(model, &parts.scores, GUARD, out);
+    parts.measures.push("score".into());
+    if let Some(faults) = &model.faults {
+        parts.measures.extend(likeness(model, faults, out));
+    }
     let joined = node("Concat", "features", &borrowed(&parts.measures), &["features"]);
     push(out, joined.with(attr_int("axis", 1)));
     out.initializer.push(tensor_f32("head.weight", &[labels, count], verdict.weight));
@@ -394,20 +253,52 @@ fn told(model: &NormalityModel, parts: &Parts, verdict: Verdict<'_>, out: &mut G
     let softmax = node("Softmax", "softmax", &["logits"], &["probabilities"]);
     push(out, softmax.with(attr_int("axis", 1)));
     let scales = parts.maps.len();
-    let listens: Vec<f32> = verdict
-        .weight
-        .chunks_exact(count)
-        .flat_map(|row| row[..2 * scales].chunks_exact(2).map(|two| two[0] + 2.0 * two[1]))
-        .collect();
+    let listens: Vec<f32> =
+        verdict.weight.chunks_exact(count).flat_map(|row| listens(model, row)).collect();
     push(out, node("Concat", "maps", &borrowed(&parts.maps), &["maps"]).with(attr_int("axis", 1)));
     push(out, node("Mul", "maps.square", &["maps", "maps"], &["energies"]));
     out.initializer.push(tensor_f32("cam.weight", &[labels, scales, 1, 1], &listens));
-    let cam = node("Conv", "cam", &["energies", "cam.weight"], &["cam"]);
+    let cam = node("Conv", "cam", &["energies", "cam.weight"], &["cam.own"]);
     push(out, cam.with(attr_ints("kernel_shape", &[1, 1])));
-    let Grid { rows, columns } = model.map_size();
+    shown(model, labels, out);
     declare(out, "probabilities", &[labels]);
     declare(out, "logits", &[labels]);
     declare(out, "features", &[count]);
+}
+
+/// How much a label's row of the head listens to each scale.
+fn listens(model: &NormalityModel, row: &[f32]) -> Vec<f32> {
+    let mut at = 0;
+    let of = |scale: &Scale| {
+        let own = &row[at..at + scale.measure_count()];
+        at += own.len();
+        let (energy, largest) = own.split_last().unwrap_or((&0.0, &[]));
+        largest.iter().sum::<f32>() + 2.0 * energy
+    };
+    model.scales.iter().map(of).collect()
+}
+
+/// `cam.own` as `cam`, a map of the plot: where cells are compared, each is put where it is drawn.
+fn shown(model: &NormalityModel, labels: usize, out: &mut GraphProto) {
+    let Grid { rows, columns, .. } = model.shown_size();
+    if let Some(spots) = model.look.spots() {
+        let area = model.map_size().area() as i64;
+        let index: Vec<i64> = spots.iter().map(|spot| spot.unwrap_or(0) as i64).collect();
+        let mask: Vec<f32> = spots.iter().map(|spot| f32::from(spot.is_some())).collect();
+        let shape = [-1, labels as i64, rows as i64, columns as i64];
+        out.initializer.push(tensor_i64("cam.flat", &[3], &[-1, labels as i64, area]));
+        out.initializer.push(tensor_i64("cam.spots", &[index.len()], &index));
+        out.initializer.push(tensor_f32("cam.mask", &[1, 1, mask.len()], &mask));
+        out.initializer.push(tensor_i64("cam.shape", &[4], &shape));
+        push(out, node("Reshape", "cam.flatten", &["cam.own", "cam.flat"], &["cam.cells"]));
+        let inputs = ["cam.cells", "cam.spots"];
+        let lay = node("Gather", "cam.lay", &inputs, &["cam.laid"]);
+        push(out, lay.with(attr_int("axis", 2)));
+        push(out, node("Mul", "cam.hide", &["cam.laid", "cam.mask"], &["cam.shown"]));
+        push(out, node("Reshape", "cam.map", &["cam.shown", "cam.shape"], &["cam"]));
+    } else {
+        push(out, node("Identity", "cam.map", &["cam.own"], &["cam"]));
+    }
     declare(out, "cam", &[labels, rows, columns]);
 }
 
