@@ -1,7 +1,9 @@
 //! Goods -> the model.
 
 use super::{
-    LogNormal, NormalityModel, Scale, blocks::Blocks, eigen::leading_eigenvectors,
+    LogNormal, NormalityModel, Scale,
+    blocks::Blocks,
+    eigen::leading_eigenvectors,
     grid::{Grid, Window},
     look::Look,
 };
@@ -217,8 +219,10 @@ fn fit_on(
     let (centre, width) = upper_spread(&mut largest.clone());
     let width = width * caution(runs);
     model.total = LogNormal { centre, width };
-    let scores: Vec<f64> = largest.iter().map(|l| (l - centre) / width).collect();
-    measures.iter_mut().zip(&scores).for_each(|(all, score)| all.push(*score as f32));
+    let scores = largest.iter().map(|l| (l - centre) / width).collect();
+    for all in &mut measures {
+        all.push(model.strangest(all));
+    }
     let residuals = judged.into_iter().map(|(residual, _)| residual).collect();
     Fitted { model, scores, measures, residuals }
 }
@@ -332,7 +336,7 @@ fn fit_scale(
         let floor = FLOOR / ((window.0 * window.1) as f32).sqrt();
         let inverse_sigma = inverse_sigma(&variance, to, floor);
         let score = LogNormal { centre: 0.0, width: 1.0 };
-        Scale { window, channels, top, inverse_sigma, score }
+        Scale { window, channels, top, inverse_sigma, score, sides: None }
     };
     let by_fold: Vec<Scale> =
         (0..FOLDS).into_par_iter().map(|fold| scale_without(Some(fold))).collect();
@@ -344,6 +348,10 @@ fn fit_scale(
     let reached: Vec<(f64, Vec<f32>)> = means.par_iter().enumerate().map(raw).collect();
     let mut scale = scale_without(None);
     scale.score = log_normal(&reached.iter().map(|(score, _)| *score).collect::<Vec<_>>());
+    if scale.signed() {
+        let of = |side: usize| usual(reached.iter().map(|(_, m)| f64::from(m[side])).collect());
+        scale.sides = Some([of(0), of(1)]);
+    }
     (scale, reached)
 }
 
@@ -373,6 +381,16 @@ fn blurred(planes: &[f32], Grid { rows, columns, .. }: Grid) -> Vec<f32> {
         }
     }
     out
+}
+
+/// Median of logarithms, and their spread as those between show it that are neither usual nor
+/// rare.
+fn usual(mut logs: Vec<f64>) -> LogNormal {
+    logs.sort_by(f64::total_cmp);
+    let at = |q: f64| logs[(q * (logs.len() - 1) as f64).round() as usize];
+    let centre = at(0.5);
+    let width = 0.5 * ((at(0.84) - centre) / 0.9945 + (at(0.93) - centre) / 1.4758);
+    LogNormal { centre, width: width.max(0.02) }
 }
 
 pub(super) fn log_normal(scores: &[f64]) -> LogNormal {

@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn dense_windows_miss_nothing_between_them() {
-        let (sparse, dense) = [false, true].map(|dense| Grid { rows: 8, columns: 16, dense }).into();
+        let (sparse, dense) =
+            [false, true].map(|dense| Grid { rows: 8, columns: 16, dense }).into();
         assert_eq!((sparse.pooled((4, 8)).rows, sparse.pooled((4, 8)).columns), (3, 3));
         assert_eq!((dense.pooled((4, 8)).rows, dense.pooled((4, 8)).columns), (5, 5));
         assert_eq!(dense.means(&[1.0; 128], (4, 8)), [1.0; 25]);

@@ -80,6 +80,9 @@ pub(crate) struct Scale {
     pub inverse_sigma: Vec<f32>,
     /// Distribution of the score among Goods.
     pub score: LogNormal,
+    /// Where it looks at one plane: of its largest deviations up and down.
+    #[serde(default)]
+    pub sides: Option<[LogNormal; 2]>,
 }
 
 /// A log-normal distribution of positive scores.

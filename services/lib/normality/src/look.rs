@@ -5,7 +5,11 @@
 //! one of the usual colour scales (its colour bar holds every colour of it), each pixel is read
 //! back as a level from 0 to 1, white paper as 0, before anything is averaged.
 
-use super::{NormalityError, cells::Cells, grid::{Grid, Window}};
+use super::{
+    NormalityError,
+    cells::Cells,
+    grid::{Grid, Window},
+};
 use hydra_proto::registry::InputShape;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -64,7 +68,8 @@ impl Look {
     pub fn of(images: &[&[u8]], input: InputShape, detail: usize) -> Self {
         // an edge of fewer pixels than make one is left out
         let least = input.width.min(input.height).max(1) as usize;
-        let levels = scale(images, input).map(|stops| levels(&colours(stops, COLOURS), STEPS, SOFT));
+        let levels =
+            scale(images, input).map(|stops| levels(&colours(stops, COLOURS), STEPS, SOFT));
         Self { input, detail: detail.clamp(1, least), levels, cells: None }
     }
 

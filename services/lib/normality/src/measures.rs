@@ -1,11 +1,11 @@
 //! How far a plot is from what is usual, as numbers that a classifier can read.
 
-use super::{LEAST, NormalityError, NormalityModel, Scale};
+use super::{LEAST, LogNormal, NormalityError, NormalityModel, Scale};
 
 impl NormalityModel {
     /// For every scale the logarithms of its largest deviations (up and down apart, where it
-    /// looks at one plane) and of all of them, then those of the coefficients, the score, and
-    /// the logarithms of the likeness to known faults.
+    /// looks at one plane) and of all of them, then those of the coefficients, the
+    /// strangest of all these (see `summary_count`), and the likeness to known faults.
     ///
     /// # Errors
     /// [`NormalityError::Length`].
@@ -15,7 +15,7 @@ impl NormalityModel {
         let of = |scale: &Scale| scale.measures(&scale.z(&residual, grid));
         let mut measures: Vec<f32> = self.scales.iter().flat_map(of).collect();
         measures.extend(self.shape_measures(&features).into_iter().flatten());
-        measures.push(self.scored(&residual, &features, |_, _| {}) as f32);
+        measures.push(self.strangest(&measures));
         if let Some(faults) = &self.faults {
             measures.extend(faults.measures(&self.scales[faults.scale].z(&residual, grid)));
         }
@@ -29,6 +29,26 @@ impl NormalityModel {
         of_scales + 2 * (shape + usize::from(self.faults.is_some())) + 1
     }
 
+    /// How many of the measures, the last ones, sum up what the scales say.
+    pub fn summary_count(&self) -> usize {
+        let of_scales: usize = self.scales.iter().map(Scale::measure_count).sum();
+        self.measure_count() - of_scales
+    }
+
+    /// How far the strangest of these measures lies from those of Goods, in units of their spread.
+    pub(crate) fn strangest(&self, measures: &[f32]) -> f32 {
+        let mut rest = measures;
+        let of = |scale: &Scale| {
+            let (own, others) = rest.split_at(scale.measure_count());
+            rest = others;
+            scale.standing(own)
+        };
+        let most = self.scales.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
+        let shape = self.shape_score.zip(rest.first());
+        let shape = shape.map(|(known, own)| (f64::from(*own) - known.centre) / known.width);
+        most.max(shape.unwrap_or(f64::NEG_INFINITY)) as f32
+    }
+
     /// What the coefficients measure, in units of their spread.
     pub(crate) fn shape_measures(&self, coefficients: &[f32]) -> Option<[f32; 2]> {
         self.shape_score?;
@@ -40,6 +60,18 @@ impl Scale {
     /// Whether up and down are told apart: not where several planes make one deviation.
     pub fn signed(&self) -> bool {
         self.channels.1 - self.channels.0 == 1
+    }
+
+    /// How strange its measures are: up, down, or both at once, as where two parts are swapped.
+    fn standing(&self, own: &[f32]) -> f64 {
+        let of = |known: LogNormal, at: usize| (f64::from(own[at]) - known.centre) / known.width;
+        match self.sides {
+            Some([up, down]) => {
+                let (up, down) = (of(up, 0), of(down, 1));
+                up.max(down).max((up + down) / std::f64::consts::SQRT_2)
+            }
+            None => of(self.score, 0),
+        }
     }
 
     /// How many numbers [`Self::measures`] gives.

@@ -8,10 +8,12 @@ use super::guard::{GUARD_RATE, goods_of};
 use super::images::Prepared;
 use super::learn::{Files, Learnt, concluded};
 use super::{LearnError, Recipe};
-use crate::head::fit_head;
+use crate::eval::Scored;
+use crate::eval::calibration::{fit_temperature, tempered};
+use crate::head::{Head, HeadSettings, fit_head, softmax};
 use hydra_model::Runtime;
-use hydra_normality::{Measured, NormalitySettings, Verdict, fit_measured};
-use ndarray::Array2;
+use hydra_normality::{Measured, NormalityModel, NormalitySettings, Verdict, fit_measured};
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -51,13 +53,79 @@ pub(super) fn learnt(
     let classes: Vec<usize> = set.split.train.iter().map(|i| set.labelled[*i].class).collect();
     let weights: Vec<f32> = set.split.train.iter().map(|i| set.labelled[*i].weight).collect();
     let labels = set.labels.labels().len();
-    let head = fit_head(rows.view(), &classes, &weights, labels, recipe.head)?;
+    let fit = |settings, columns: std::ops::Range<usize>| {
+        let some = rows.slice_axis(Axis(1), columns.clone().into());
+        let head = fit_head(some, &classes, &weights, labels, settings)?;
+        Ok::<_, LearnError>(widened(&head, &columns, count))
+    };
+    // few labels tell more of a few numbers, many more of all: validation decides
+    let strict = HeadSettings { l2: STRICT * recipe.head.l2, ..recipe.head };
+    let heads = [
+        fit(recipe.head, count - model.summary_count()..count)?,
+        fit(strict, 0..count)?,
+        fit(recipe.head, 0..count)?,
+    ];
+    let known = measured_validation(set, recipe, &model)?;
+    let loss = |head: &Head| held_out_loss(head, &known);
+    let head = heads.into_iter().min_by(|a, b| loss(a).total_cmp(&loss(b)));
+    let head = head.expect("there are three");
     let file = model.to_classifier(Verdict { weight: &head.weight, bias: &head.bias }, &[]);
     let mut one = concluded(set, &file, head, recipe, shape, runtime)?;
     one.files = Files::Network(file);
     one.architecture = ARCHITECTURE;
     one.guard_rate = Some(model.false_alarm_rate);
     Ok(one)
+}
+
+/// How much harder weights are pulled to zero where all measures are read.
+const STRICT: f64 = 30.0;
+
+/// A head that reads these columns, as one that reads all.
+fn widened(head: &Head, columns: &std::ops::Range<usize>, count: usize) -> Head {
+    let mut weight = vec![0.0; head.labels() * count];
+    for (to, from) in weight.chunks_exact_mut(count).zip(head.weight.chunks_exact(columns.len())) {
+        to[columns.clone()].copy_from_slice(from);
+    }
+    Head { weight, bias: head.bias.clone() }
+}
+
+/// What validation measures; the probabilities are still to be said.
+fn measured_validation(
+    set: &Prepared<'_>,
+    recipe: &Recipe,
+    model: &NormalityModel,
+) -> Result<Vec<(Vec<f32>, Scored)>, LearnError> {
+    let of = |i: &usize| {
+        let one = &set.labelled[*i];
+        let example = &set.data.examples()[one.example];
+        let pixels = set.data.pixels(one.example, recipe.input)?;
+        let measures = model.measures(&pixels);
+        let measures = measures.map_err(|e| LearnError::Recipe(format!("{}: {e}", set.name)))?;
+        let scored = Scored {
+            image: example.image,
+            run: example.run,
+            condition: example.condition.clone(),
+            truth: one.class,
+            probabilities: Vec::new(),
+        };
+        Ok((measures, scored))
+    };
+    set.split.validation.par_iter().map(of).collect()
+}
+
+/// The mean cross-entropy of images that were not trained on, at the temperature that suits them.
+fn held_out_loss(head: &Head, known: &[(Vec<f32>, Scored)]) -> f64 {
+    let said = |(measures, scored): &(Vec<f32>, Scored)| Scored {
+        probabilities: softmax(&head.logits(measures)),
+        ..scored.clone()
+    };
+    let all: Vec<Scored> = known.iter().map(said).collect();
+    let temperature = fit_temperature(&all);
+    let of = |one: &Scored| {
+        let p = tempered(&one.probabilities, temperature)[one.truth];
+        -f64::from(p.max(1e-6)).ln()
+    };
+    all.iter().map(of).sum::<f64>() / all.len().max(1) as f64
 }
 
 fn views(images: &[Vec<u8>]) -> Vec<&[u8]> {

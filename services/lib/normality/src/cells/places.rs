@@ -129,12 +129,7 @@ fn sort(stack: &Stack<'_>, frame: &Frame) -> Sort {
 
 /// The column of these that shows nothing but the histogram's line, about; absent where there is
 /// none: a tick of the axis, below the line, would be taken for it.
-fn clearest(
-    stack: &Stack<'_>,
-    frame: &Frame,
-    sort: Sort,
-    group: &Range<usize>,
-) -> Option<usize> {
+fn clearest(stack: &Stack<'_>, frame: &Frame, sort: Sort, group: &Range<usize>) -> Option<usize> {
     /// Lines in a column, in the mean over pictures.
     const MOST: f64 = 1.3;
     /// Pictures that are looked at.

@@ -110,7 +110,9 @@ fn a_map_of_cells_lies_where_they_are_drawn() {
         let ((y, x), (row, column)) = (panel.pixels[at], panel.places[at]);
         let found = spots[y as usize / 4 * columns + x as usize / 4].unwrap();
         let (found_row, found_column) = (found / cells.grid.columns, found % cells.grid.columns);
-        assert!(found_row.abs_diff(row as usize) <= 1 && found_column.abs_diff(column as usize) <= 2);
+        assert!(
+            found_row.abs_diff(row as usize) <= 1 && found_column.abs_diff(column as usize) <= 2
+        );
     }
     assert!(spots[0].is_none(), "the header has no cells");
 }

@@ -7,9 +7,7 @@ use crate::{
     grid::Grid,
     look::{Look, steps},
 };
-use hydra_model::onnx::{
-    DataType, GraphProto, attr_int, attr_ints, node, tensor_f32, tensor_i64,
-};
+use hydra_model::onnx::{DataType, GraphProto, attr_int, attr_ints, node, tensor_f32, tensor_i64};
 
 /// `input` minus the mean: `centred` `[n, planes, rows, columns]`.
 pub(super) fn input(model: &NormalityModel, out: &mut GraphProto) {
@@ -123,10 +121,7 @@ fn colours(look: &Look, cells: &Cells, table: &[f32], out: &mut GraphProto) {
     push(out, node("Gather", "cells.pick", &inputs, &["cells.picked"]).with(attr_int("axis", 2)));
     scaled(table, "cells.picked", out);
     out.initializer.push(tensor_f32("level.weights", &[1, 3, 1], &digits(table)));
-    push(
-        out,
-        node("Mul", "level.weigh", &["level.digits", "level.weights"], &["level.weighed"]),
-    );
+    push(out, node("Mul", "level.weigh", &["level.digits", "level.weights"], &["level.weighed"]));
     out.initializer.push(tensor_i64("level.axes", &[1], &[1]));
     let sum = node("ReduceSum", "level.sum", &["level.weighed", "level.axes"], &["level.places"]);
     push(out, sum.with(attr_int("keepdims", 0)));
@@ -166,13 +161,11 @@ fn heights(index: usize, panel: &Panel, out: &mut GraphProto) -> String {
             .with(attr_int("keepdims", 0)),
     );
     number(out, &part("bound"), f64::from(bound) * 255.0);
-    push(
-        out,
-        node(compare, &part("compare"), &[&part("tone"), &part("bound")], &[&part("ends")]),
-    );
-    for (leaf, from, to, kind) in
-        [("as_number", "ends", "ended", DataType::Int32), ("as_float", "first", "row", DataType::Float)]
-    {
+    push(out, node(compare, &part("compare"), &[&part("tone"), &part("bound")], &[&part("ends")]));
+    for (leaf, from, to, kind) in [
+        ("as_number", "ends", "ended", DataType::Int32),
+        ("as_float", "first", "row", DataType::Float),
+    ] {
         if leaf == "as_float" {
             // the lowest row; the last one where there is none
             push(

@@ -67,6 +67,7 @@ impl NormalityModel {
         }
         // last, as in `measures`
         if let Some(Measured { score, logarithms }) = shape {
+            parts.standings.push(score.clone());
             parts.scores.push(score);
             parts.measures.extend(logarithms);
         }
@@ -83,6 +84,8 @@ struct Parts {
     maps: Vec<String>,
     /// The numbers of [`NormalityModel::measures`] `[n, 1]`.
     measures: Vec<String>,
+    /// How strange each of them is `[n, 1]`.
+    standings: Vec<String>,
 }
 
 struct Measured {
@@ -240,7 +243,8 @@ fn verdict(model: &NormalityModel, maps: &[String], out: &mut GraphProto) {
 fn told(model: &NormalityModel, mut parts: Parts, verdict: Verdict<'_>, out: &mut GraphProto) {
     let (labels, count) = (verdict.bias.len(), model.measure_count());
     p_value(model, &parts.scores, GUARD, out);
-    parts.measures.push("score".into());
+    push(out, node("Max", "strangest", &borrowed(&parts.standings), &["strangest"]));
+    parts.measures.push("strangest".into());
     if let Some(faults) = &model.faults {
         parts.measures.extend(likeness(model, faults, out));
     }
@@ -268,12 +272,16 @@ fn told(model: &NormalityModel, mut parts: Parts, verdict: Verdict<'_>, out: &mu
 
 /// How much a label's row of the head listens to each scale.
 fn listens(model: &NormalityModel, row: &[f32]) -> Vec<f32> {
+    /// Of the weight of the strangest, for whichever scale that is.
+    const SHARE: f32 = 0.1;
+    let strangest =
+        row[row.len() - model.summary_count() + 2 * usize::from(model.shape_score.is_some())];
     let mut at = 0;
     let of = |scale: &Scale| {
         let own = &row[at..at + scale.measure_count()];
         at += own.len();
         let (energy, largest) = own.split_last().unwrap_or((&0.0, &[]));
-        largest.iter().sum::<f32>() + 2.0 * energy
+        largest.iter().sum::<f32>() + 2.0 * energy + SHARE * strangest
     };
     model.scales.iter().map(of).collect()
 }

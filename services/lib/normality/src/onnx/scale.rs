@@ -46,18 +46,27 @@ pub(super) fn scale(model: &NormalityModel, index: usize, parts: &mut Parts, out
             .with(attr_int("keepdims", 0)),
     );
     let most = logarithm(out, &name, &part("raw"));
-    parts.scores.push(standardised(out, &name, scale.score));
-    if scale.signed() {
+    let score = standardised(out, &name, scale.score);
+    parts.scores.push(score.clone());
+    if let Some(sides) = scale.sides {
         let flat = node("Flatten", &part("sides"), &[&part("z")], &[&part("up")]);
         push(out, flat.with(attr_int("axis", 1)));
         push(out, node("Neg", &part("neg"), &[&part("up")], &[&part("down")]));
-        for side in ["up", "down"] {
+        for (side, known) in ["up", "down"].into_iter().zip(sides) {
             let raw = format!("{side}.raw");
             largest(&name, side, (&raw, top), out);
             parts.measures.push(logarithm(out, &part(side), &part(&raw)));
+            parts.standings.push(standardised(out, &part(side), known));
         }
+        let two = [part("up.score"), part("down.score")];
+        push(out, node("Add", &part("both"), &[&two[0], &two[1]], &[&part("sum")]));
+        number(out, &part("root"), std::f64::consts::FRAC_1_SQRT_2);
+        let inputs = [part("sum"), part("root")];
+        push(out, node("Mul", &part("pair"), &[&inputs[0], &inputs[1]], &[&part("pair")]));
+        parts.standings.push(part("pair"));
     } else {
         parts.measures.push(most);
+        parts.standings.push(score);
     }
     parts.measures.push(logarithm(out, &part("of_energy"), &part("energy")));
     // map: in units of what is usual, on the map's grid
