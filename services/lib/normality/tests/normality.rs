@@ -1,6 +1,7 @@
 //! The normality model finds what Goods never show, says where, and is served as ONNX.
 #![allow(clippy::unwrap_used)]
 
+use hydra_hall::{FaultKind, Hall, Mix, Painter, Sample, Strength};
 use hydra_model::{
     Output, Runtime, RuntimeConfig, Session, Stopper, Tensor,
     import::{ImportRequest, Source, import},
@@ -310,4 +311,95 @@ fn too_few_goods_and_images_of_another_shape_are_refused() {
     assert_eq!(refused, NormalityError::Length { index: 7, found: 100, wanted: 12288 });
     let refused = fit_normality(&few, &[1; 20], SHAPE, &settings);
     assert!(refused.is_err());
+}
+
+/// Plots of the simulated hall: Goods, and ones with a fault of this kind with its place.
+struct Drawn {
+    shape: InputShape,
+    goods: Vec<Vec<u8>>,
+    runs: Vec<u32>,
+    faulty: Vec<(Vec<u8>, hydra_hall::PixelBox)>,
+}
+
+fn drawn(name: &str, kind: FaultKind) -> Drawn {
+    let hall = Hall::new(1);
+    let plot_type = hall.plot_type(name).unwrap();
+    let runs = hall.first_run()..hall.first_run() + 40;
+    let (width, height) = (plot_type.width, plot_type.height);
+    let mut painter = Painter::new();
+    let mut paint = |sample: &Sample| {
+        let fault = sample.fault.as_ref();
+        let (truth, _) = hall.paint(&mut painter, plot_type, sample.at, fault).unwrap();
+        let mut image = Vec::new();
+        painter.rgb(&mut image);
+        (image, truth)
+    };
+    let good = Mix { bad_share: 0.0, ..Mix::default() };
+    let bad = Mix { bad_share: 1.0, kinds: vec![kind], strengths: vec![Strength::STRONG] };
+    let goods = hall.samples(plot_type, 60, runs.clone(), &good, 1);
+    let faulty = hall.samples(plot_type, 12, runs, &bad, 2);
+    Drawn {
+        shape: InputShape { width, height, channels: 3, letterbox: false },
+        runs: goods.iter().map(|sample| sample.at.run).collect(),
+        goods: goods.iter().map(|sample| paint(sample).0).collect(),
+        faulty: faulty
+            .iter()
+            .map(|sample| {
+                let (image, truth) = paint(sample);
+                (image, truth.fault.unwrap().area)
+            })
+            .collect(),
+    }
+}
+
+#[test]
+fn cells_are_read_by_the_file_as_by_the_model_whatever_draws_them() {
+    for (name, kind) in [
+        ("ECAL_occupancy", FaultKind::DeadBoard),
+        ("FTOF_ADC", FaultKind::WrongGain),
+        ("HTCC_occupancy", FaultKind::DeadBoard),
+    ] {
+        let Drawn { shape, goods, runs, faulty } = drawn(name, kind);
+        let views: Vec<&[u8]> = goods.iter().map(Vec::as_slice).collect();
+        let others: Vec<&[u8]> = faulty.iter().map(|(image, _)| image.as_slice()).collect();
+        let settings = NormalitySettings { cells: true, ..NormalitySettings::default() };
+        let Measured { model, goods: of_goods, .. } =
+            fit_measured(&views[..50], &runs[..50], &others[..8], shape, &settings).unwrap();
+        let count = model.measure_count();
+        assert!(of_goods.iter().all(|measures| measures.len() == count));
+        // Bad listens to the strangest measure alone
+        let strangest = count - 3;
+        let listens = |i: usize| f32::from(u8::from(i == count + strangest));
+        let weight: Vec<f32> = (0..2 * count).map(listens).collect();
+        let file = model.to_classifier(Verdict { weight: &weight, bias: &[0.0, -6.0] }, &[]);
+        let images = [goods[55].clone(), faulty[9].0.clone(), faulty[10].0.clone()];
+        let outputs = run(&file, shape, &images, &["features", "cam", GUARD, "logits"]);
+        for (i, image) in images.iter().enumerate() {
+            let measures = model.measures(image).unwrap();
+            let served = &outputs[0].values[i * count..(i + 1) * count];
+            for (at, (ours, theirs)) in measures.iter().zip(served).enumerate() {
+                let near = (ours - theirs).abs() < 5e-3 * ours.abs().max(1.0);
+                assert!(near, "{name} {at}: {ours} {theirs}");
+            }
+            let p_value = f64::from(outputs[2].values[i]);
+            assert!((p_value - model.judge(image).unwrap().p_value).abs() < 1e-3);
+        }
+        let strange = |i: usize| outputs[0].values[i * count + strangest];
+        assert!(strange(0) < 5.0 && strange(1) > 8.0, "{name}: {} {}", strange(0), strange(1));
+        // and its map shows where that is
+        let (h, w) = (outputs[1].shape[2], outputs[1].shape[3]);
+        // pixels are averaged by three, a map of cells has a place for every four
+        assert_eq!((h, w), (shape.height as usize / 4, shape.width as usize / 4), "{name}");
+        let map = &outputs[1].values[3 * h * w..4 * h * w];
+        let at = (0..map.len()).max_by(|a, b| map[*a].total_cmp(&map[*b])).unwrap();
+        let (x, y) = (at % w * shape.width as usize / w, at / w * shape.height as usize / h);
+        let area = faulty[9].1;
+        let within = |at: usize, from: u32, size: u32| {
+            at + 40 >= from as usize && at <= (from + size) as usize + 40
+        };
+        let found = within(x, area.x, area.width) && within(y, area.y, area.height);
+        assert!(found, "{name}: {x} {y} {area:?}");
+        let judged = model.judge(&images[1]).unwrap();
+        assert!(judged.novel() && judged.map.len() == h * w);
+    }
 }
