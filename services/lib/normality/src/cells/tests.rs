@@ -2,8 +2,11 @@ use super::*;
 use crate::look::Look;
 use hydra_hall::{Hall, Mix, Painter};
 
+/// Counts of a plot, by panel and bin.
+type Counts = Vec<Vec<u32>>;
+
 /// Goods of a plot type of the simulated hall, with the counts that they draw.
-fn goods(name: &str, count: usize) -> (Vec<Vec<u8>>, Vec<Vec<Vec<u32>>>, InputShape) {
+fn goods(name: &str, count: usize) -> (Vec<Vec<u8>>, Vec<Counts>, InputShape) {
     let hall = Hall::new(1);
     let plot_type = hall.plot_type(name).unwrap();
     let mix = Mix { bad_share: 0.0, ..Mix::default() };
