@@ -170,6 +170,9 @@ impl Label {
 pub struct Threshold(f32);
 
 impl Threshold {
+    /// Confirms a label that a release has no threshold for.
+    pub const DEFAULT: Self = Self(0.5);
+
     /// The value in [0, 1].
     pub fn get(self) -> f32 {
         self.0

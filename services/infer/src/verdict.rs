@@ -7,13 +7,10 @@ use hydra_model::{
     score::{self, BadScores},
 };
 use hydra_proto::{
-    Label,
+    Label, Threshold,
     events::{ImageResized, ModelRole, Prediction, Score, VerdictState},
     registry::Release,
 };
-
-/// Confirms a label that the release has no threshold for.
-const DEFAULT_THRESHOLD: f32 = 0.5;
 
 /// Longest embedding that is sent on. What a network calls so may be its last maps, flattened:
 /// megabytes a message, and more than a row holds.
@@ -60,7 +57,7 @@ pub(crate) fn of(
     // a manifest has at least one label, and one probability for each
     let (best, confidence) = best.map_or((0, 0.0), |(index, p)| (index, *p));
     let label = &manifest.labels[best];
-    let threshold = release.thresholds.get(label).map_or(DEFAULT_THRESHOLD, |t| t.get());
+    let threshold = release.thresholds.get(label).copied().unwrap_or(Threshold::DEFAULT).get();
     let guard = match (&manifest.novelty, &raw.novelty) {
         (Some(spec), Some(value)) => Some(score::novelty(spec, value)?),
         _ => None,

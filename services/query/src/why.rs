@@ -1,6 +1,7 @@
 //! "Why did Hydra miss this?": facts -> sentences, the most telling first. Pure functions.
 
 use crate::api::{Neighbour, Quality, Trend, Verdict, VerdictState};
+use hydra_proto::Threshold;
 use hydra_store::read::{Alike, Labelled};
 use std::collections::BTreeMap;
 
@@ -207,7 +208,7 @@ fn movement(facts: &Facts<'_>, trend: &Trend, told: &mut Vec<String>) {
             .last()
             .and_then(|release| release.thresholds.get(label))
             .copied()
-            .unwrap_or(0.5);
+            .unwrap_or(Threshold::DEFAULT.get());
         if most < threshold && most > first + 0.15 {
             told.push(format!(
                 "{label} rose from {:.0} % to {:.0} % around that time but stayed below its \

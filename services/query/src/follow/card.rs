@@ -2,11 +2,12 @@
 
 use super::board::{Board, Cell};
 use crate::api;
-use hydra_proto::{ImageId, events::VerdictState};
+use hydra_proto::{ImageId, Threshold, events::VerdictState};
 use hydra_store::{
     PlotTypeState,
-    read::{PlotTypeRow, Said, Seen, SequenceRow},
+    read::{ModelRow, PlotTypeRow, Said, Seen, SequenceRow},
 };
+use std::collections::BTreeMap;
 
 /// A stale plot is one and a half cadences and a quarter of a minute old.
 const STALE_CADENCES: f64 = 1.5;
@@ -26,10 +27,11 @@ pub fn plot_type(board: &Board, cell: &Cell) -> api::PlotType {
         disabled: row.state == PlotTypeState::Disabled,
         discovered: Board::is_discovered(row),
         model: row.releases.get("active").and_then(|alias| {
+            let model = board.model(alias.model_id)?;
             Some(api::ActiveModel {
-                digest: board.model(alias.model_id)?.digest.to_string(),
+                digest: model.digest.to_string(),
                 since_us: Some(alias.since_us),
-                thresholds: alias.thresholds.clone(),
+                thresholds: thresholds(model, &alias.thresholds),
             })
         }),
         latest: cell.latest().map(|seen| verdict(board, row, seen)),
@@ -46,6 +48,12 @@ pub fn plot_type(board: &Board, cell: &Cell) -> api::PlotType {
             reason: mark.reason.clone(),
         }),
     }
+}
+
+/// What each label of a model is confirmed from, named by the release or not.
+pub fn thresholds(model: &ModelRow, named: &BTreeMap<String, f32>) -> BTreeMap<String, f32> {
+    let of = |label: &String| named.get(label).copied().unwrap_or(Threshold::DEFAULT.get());
+    model.labels.iter().map(|label| (label.clone(), of(label))).collect()
 }
 
 /// The median distance of the images of the newest run, where chunks say that there are several.
@@ -137,13 +145,15 @@ pub fn scores(
     threshold: f32,
     scores: &[Option<f32>],
 ) -> Vec<api::LabelScore> {
-    let labels = board.model(model_id).map(|model| model.labels.as_slice()).unwrap_or_default();
+    let model = board.model(model_id);
+    let labels = model.map(|model| model.labels.as_slice()).unwrap_or_default();
     let release = row.releases.values().find(|alias| alias.model_id == model_id);
+    let now = model.zip(release).map(|(model, alias)| thresholds(model, &alias.thresholds));
     let threshold_of = |name: &String| {
         if name == label {
             return Some(threshold);
         }
-        release.and_then(|alias| alias.thresholds.get(name).copied())
+        now.as_ref().and_then(|now| now.get(name).copied())
     };
     let scored = labels.iter().zip(scores).filter_map(|(name, score)| Some((name, (*score)?)));
     scored

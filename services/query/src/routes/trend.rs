@@ -111,10 +111,11 @@ fn column(trend: &mut api::Trend, label: &str, rows: usize) -> usize {
 
 /// A release in the API's words.
 pub fn release(board: &Board, row: ReleaseRow) -> api::Release {
+    let model = row.model_id.and_then(|id| board.model(id));
     api::Release {
         at_us: row.at_us,
-        model: row.model_id.and_then(|id| board.model(id)).map(|model| model.digest.to_string()),
-        thresholds: row.thresholds,
+        model: model.map(|model| model.digest.to_string()),
+        thresholds: model.map(|model| card::thresholds(model, &row.thresholds)).unwrap_or_default(),
         who: row.who,
         why: row.why,
     }
