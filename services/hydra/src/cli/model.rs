@@ -126,9 +126,11 @@ pub struct TrainArgs {
     /// The plot types. With `trunk` all of a hall's; several with `full` become one network.
     #[arg(long, value_delimiter = ',', required = true)]
     pub plot_type: Vec<String>,
-    /// How.
-    #[arg(long, value_enum, default_value = "full")]
-    pub recipe: RecipeKind,
+    /// How; without it what suits the labels: deviations for one plot type with enough Goods and
+    /// no more than a few thousand labels, full for any other and where a setting of a network
+    /// is given.
+    #[arg(long, value_enum)]
+    pub recipe: Option<RecipeKind>,
     /// The model that it starts from: digest, or the first digits of it.
     #[arg(long)]
     pub parent: Option<String>,
@@ -171,6 +173,14 @@ pub struct TrainArgs {
     /// Why, for the record.
     #[arg(long, default_value = "model train")]
     pub why: String,
+}
+
+impl TrainArgs {
+    /// Whether something is asked for that only a network has.
+    pub fn wants_network(&self) -> bool {
+        let named = [&self.parent, &self.architecture, &self.input, &self.shown];
+        named.iter().any(|option| option.is_some()) || self.epochs.is_some() || self.synthetic > 0
+    }
 }
 
 /// Recipes of `hydra model train`.

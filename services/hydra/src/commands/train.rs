@@ -153,13 +153,16 @@ pub async fn job(
             serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?
         }
         None => {
+            let material = material(database, &plot_types).await?;
             let kind = match args.recipe {
-                crate::cli::RecipeKind::Transfer => Kind::Transfer,
-                crate::cli::RecipeKind::Full => Kind::Full,
-                crate::cli::RecipeKind::Trunk => Kind::Trunk,
-                crate::cli::RecipeKind::Deviations => Kind::Deviations,
+                Some(crate::cli::RecipeKind::Transfer) => Kind::Transfer,
+                Some(crate::cli::RecipeKind::Full) => Kind::Full,
+                Some(crate::cli::RecipeKind::Trunk) => Kind::Trunk,
+                Some(crate::cli::RecipeKind::Deviations) => Kind::Deviations,
+                None if args.wants_network() || plot_types.len() > 1 => Kind::Full,
+                None => Kind::suited(&material),
             };
-            Recipe::suited(kind, &material(database, &plot_types).await?, args.synthetic)
+            Recipe::suited(kind, &material, args.synthetic)
         }
     };
     recipe.parent = parent.or(recipe.parent);

@@ -57,6 +57,19 @@ pub fn compared_for((width, height): (u32, u32)) -> (InputShape, usize) {
     (input, (area / COMPARED_PX).sqrt().round().max(1.0) as usize)
 }
 
+/// Goods from which deviations are read, at least; with fewer a network does no worse.
+const READ_GOODS: usize = 50;
+/// With more labels a network knows more than is to be read from deviations.
+const MANY: usize = 5_000;
+
+impl Kind {
+    /// The kind for one plot type where nobody says which.
+    pub fn suited(material: &Material) -> Self {
+        let enough = material.goods >= READ_GOODS && material.labels > material.goods;
+        if enough && material.labels <= MANY { Self::Deviations } else { Self::Full }
+    }
+}
+
 impl Recipe {
     /// A recipe for what there is.
     pub fn suited(kind: Kind, material: &Material, synthetic: usize) -> Self {
@@ -122,6 +135,15 @@ mod tests {
         let material = Material { canvas: (1380, 640), labels: 300, goods: 150 };
         let recipe = Recipe::suited(Kind::Deviations, &material, 0);
         assert_eq!((recipe.shown, recipe.normal.detail), (Shown::Pixels, 4));
+    }
+
+    #[test]
+    fn deviations_are_read_where_goods_are_many_and_labels_few() {
+        let of = |labels, goods| Kind::suited(&Material { canvas: (800, 600), labels, goods });
+        assert_eq!(of(300, 150), Kind::Deviations);
+        assert_eq!(of(60, 40), Kind::Full, "too few Goods");
+        assert_eq!(of(150, 150), Kind::Full, "which then says that one class is not enough");
+        assert_eq!(of(40_000, 30_000), Kind::Full);
     }
 
     #[test]
