@@ -50,6 +50,9 @@ async fn a_folder_of_plots_outlives_one_infer_of_three() {
     let rows = hall.rows().await;
     assert_eq!(rows.iter().collect::<BTreeSet<_>>().len(), wanted, "no row is there twice");
     assert_eq!(hall.dead().await, 0);
+    // of all stages, `train` included, which never ran here
+    assert!(hall.command(&["dead", "list"]).await.contains("0 dead letters"));
+    assert!(hall.command(&["dead", "replay", "--all"]).await.contains("0 dead letters sent again"));
     assert_eq!(hall.judged().await, wanted, "a verdict each");
     hall.assert_sound();
     println!(

@@ -3,7 +3,7 @@
 use crate::{
     link::Link,
     publish::Publisher,
-    topology::{WORK, dead_queue},
+    topology::{self, WORK, dead_queue},
     wire,
 };
 use anyhow::Context;
@@ -12,9 +12,10 @@ use hydra_stage::{
     message::{ATTEMPT, BURIED_AT, ERROR, REASON},
 };
 use lapin::{
-    Channel,
+    Channel, Error,
     message::BasicGetMessage,
     options::{BasicAckOptions, BasicGetOptions},
+    protocol::AMQPSoftError,
 };
 
 /// One message that was given up.
@@ -52,7 +53,7 @@ impl<'a> DeadLetters<'a> {
     /// Up to `limit` dead letters of `stage`, oldest first; they stay where they are.
     ///
     /// # Errors
-    /// When the broker cannot be reached or has no such queue.
+    /// When the broker cannot be reached.
     pub async fn list(&self, stage: &str, limit: usize) -> anyhow::Result<Vec<DeadLetter>> {
         self.walk(stage, limit, |_| Fate::Stay).await
     }
@@ -118,6 +119,11 @@ impl<'a> DeadLetters<'a> {
         let mut left = None;
         while left != Some(0) && chosen.len() < limit {
             let got = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await;
+            // a stage that never ran has no queue, and gave nothing up
+            let nothing = |e: &Error| matches!(topology::soft(e), Some(AMQPSoftError::NOTFOUND));
+            if got.as_ref().is_err_and(nothing) {
+                break;
+            }
             let Some(got) = got.with_context(|| format!("reading {queue}"))? else { break };
             left = Some(left.unwrap_or(got.message_count + 1) - 1);
             let acker = got.delivery.acker.clone();
