@@ -25,7 +25,7 @@ for target in "${targets[@]}"; do
   mkdir -p "corpus/$target"
   echo "fuzz: $target for $seconds s" >&2
   cargo fuzz run "$target" --sanitizer none -- -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 \
-    -print_final_stats=1 2>&1 | tee "artifacts/$target.log" | grep -E '^stat::|BINGO|ERROR|panicked|Done' || true
-  grep -q '^Done' "artifacts/$target.log" || failed=1
+    -print_final_stats=1 2>&1 | tee "artifacts/$target.log" | grep -aE '^stat::|BINGO|ERROR|panicked|Done' || true
+  grep -aq '^Done' "artifacts/$target.log" || failed=1
 done
 exit $failed

@@ -141,7 +141,7 @@ pub enum ScanError {
     },
 }
 
-/// A name from a file, short enough for a message.
+/// A name from a file, short enough for a message and on one line.
 pub(crate) fn short(name: &str) -> String {
-    name.chars().take(80).collect()
+    name.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

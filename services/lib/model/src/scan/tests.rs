@@ -136,6 +136,19 @@ fn foreign_operators_loops_and_functions_are_refused_by_name() {
     assert!(training.contains("training"), "{training}");
 }
 
+/// Found by fuzzing: the names are the file's own, and the reason goes to logs and terminals.
+#[test]
+fn a_reason_is_one_line_whatever_the_file_calls_its_operators() {
+    let named = |op: &str| {
+        let mut model = small();
+        graph(&mut model).node[0].op_type = op.into();
+        refusal(&model).to_string()
+    };
+    let text = named("Fla\0\u{1b}[31m\nERROR all is well");
+    assert!(text.contains("operator Fla??[31m?ERROR all is well"), "{text}");
+    assert!(!text.contains(char::is_control), "{text}");
+}
+
 #[test]
 fn other_operator_sets_are_refused_with_what_is_taken() {
     for version in [0, 1, 6, MAX_OPSET + 1, i64::MAX] {
