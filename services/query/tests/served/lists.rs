@@ -1,7 +1,7 @@
 //! Lists, page by page: everything once, in order, whatever the size of a page and whatever is
 //! written meanwhile.
 
-use crate::hall::{Fact, Served, on_each};
+use crate::hall::{Fact, LABELS, Served, on_each};
 use hydra_store::Kind;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -103,6 +103,26 @@ async fn predictions_and_trend_agree_with_each_other_and_with_the_facts() {
                 assert_eq!(of_label["threshold"].as_f64().unwrap() as f32, said.threshold);
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_label_has_a_threshold_named_by_the_release_or_not() {
+    on_each(async |served| {
+        // the releases name Good and Bad
+        let trend = served.get("/plot-types/DC_occupancy/trend").await;
+        let releases = trend["releases"].as_array().unwrap();
+        assert!(!releases.is_empty());
+        for release in releases {
+            for (label, at) in [("Good", 0.7), ("Bad", 0.7), ("NoData", 0.5)] {
+                assert_eq!(release["thresholds"][label].as_f64().unwrap() as f32, at, "{label}");
+            }
+        }
+        let found = served.get("/plot-types/DC_occupancy/predictions?limit=1").await;
+        let scores = found["items"][0]["scores"].as_array().unwrap();
+        assert_eq!(scores.len(), LABELS.len());
+        assert!(scores.iter().all(|score| score["threshold"].is_f64()), "{scores:?}");
     })
     .await;
 }

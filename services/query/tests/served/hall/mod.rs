@@ -7,7 +7,7 @@ mod facts;
 mod served;
 mod written;
 
-pub use facts::Fact;
+pub use facts::{Fact, LABELS};
 pub use served::{Served, problem};
 pub use written::{CATALOG, Written, beats, features};
 
