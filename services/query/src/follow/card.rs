@@ -56,15 +56,17 @@ pub fn thresholds(model: &ModelRow, named: &BTreeMap<String, f32>) -> BTreeMap<S
     model.labels.iter().map(|label| (label.clone(), of(label))).collect()
 }
 
-/// The median distance of the images of the newest run, where chunks say that there are several.
+/// The median distance of images that follow each other in a run, where chunks say that a run has
+/// several. A run that has just begun, or broke off after a few, is judged by the one before.
 fn observed_cadence_s(strip: &[std::sync::Arc<Seen>]) -> Option<f64> {
-    let run = strip.last()?.run;
-    let of_run: Vec<_> = strip.iter().filter(|seen| seen.run == run).collect();
-    if of_run.len() < 4 || of_run.iter().any(|seen| seen.chunk.is_none()) {
+    let follows = |pair: &&[std::sync::Arc<Seen>]| {
+        pair[0].run == pair[1].run && pair[0].chunk.is_some() && pair[1].chunk.is_some()
+    };
+    let mut gaps_us: Vec<i64> =
+        strip.windows(2).filter(follows).map(|pair| pair[1].taken_us - pair[0].taken_us).collect();
+    if gaps_us.len() < 3 {
         return None;
     }
-    let mut gaps_us: Vec<i64> =
-        of_run.windows(2).map(|pair| pair[1].taken_us - pair[0].taken_us).collect();
     gaps_us.sort_unstable();
     let median_s = gaps_us.get(gaps_us.len() / 2).map(|us| *us as f64 / 1e6)?;
     (median_s > 0.0).then_some(median_s)
