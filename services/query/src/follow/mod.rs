@@ -199,6 +199,10 @@ impl Follower {
         if !self.now.is_read() || !(0..=FAR_BEHIND).contains(&behind) {
             board = Arc::new(self.read_all(progress).await?);
             put(&self.now.board, board.clone());
+            if self.now.is_read() {
+                // pages were not told what changed in between: they read everything again
+                self.now.send(frame("again", &()));
+            }
         }
         let mut next = (*board).clone();
         let mut changes = Changes::default();

@@ -17,7 +17,8 @@ use std::convert::Infallible;
 use tokio_stream::wrappers::BroadcastStream;
 
 /// Verdicts as they come. Event `tick` once a second, event `change` when cards or incidents
-/// changed. A client that is too slow is cut off and connects again, as browsers do by themselves.
+/// changed, event `again` when the service has read everything anew and cannot say what changed: read it
+/// anew too. A client that is too slow is cut off and connects again, as browsers do by themselves.
 #[utoipa::path(get, path = "/api/v1/live", tag = "hall",
     responses((status = 200, content_type = "text/event-stream", body = String,
             description = "Data of `tick` is a Tick, of `change` a Change."),

@@ -3,6 +3,7 @@
 use crate::hall::{Fact, Served, on_each};
 use futures::StreamExt;
 use hydra_proto::ImageId;
+use hydra_store::orm::ConnectionTrait;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -146,6 +147,29 @@ async fn what_people_change_in_the_catalog_shows_without_a_restart() {
         assert_eq!(plot["detector"], "Idle");
         let guidance = served.get("/plot-types/DC_occupancy").await["guidance"].clone();
         assert_eq!(guidance, "Call Dana at once.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_was_put_back_is_told_to_open_pages() {
+    on_each(async |served| {
+        let mut events = Events::open(served).await;
+        assert_eq!(events.next().await.0, "tick");
+        let back = "update counter set value = value - 1 where name = 'commits'";
+        served
+            .db
+            .run(move |pool| async move { pool.execute_unprepared(back).await })
+            .await
+            .unwrap();
+        while events.next().await.0 != "again" {}
+        // what they read then is complete, and what comes later is told as ever
+        let plots = served.get("/plot-types?limit=1000").await;
+        assert!(!plots["items"].as_array().unwrap().is_empty());
+        let fact = next_of(served, "DC_tdc", 60);
+        served.written.add(&served.db, &served.blobs, std::slice::from_ref(&fact)).await;
+        let card = events.card("DC_tdc").await.0;
+        assert_eq!(card["latest"]["image"], fact.id.to_string());
     })
     .await;
 }

@@ -39,7 +39,8 @@ export class Link {
       this.#isUp = true;
       this.listener.up();
     }
-    if (name === 'tick') this.listener.tick(JSON.parse(data) as Tick);
+    if (name === 'again') this.listener.up();
+    else if (name === 'tick') this.listener.tick(JSON.parse(data) as Tick);
     else this.listener.change(JSON.parse(data) as Change);
   }
 

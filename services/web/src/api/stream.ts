@@ -6,8 +6,9 @@ const LOOK_MS = 250;
 /** A stream that is being opened gets so long. */
 const PATIENCE_MS = 5_000;
 
-/** `open`: the stream begins (again); what was said between two streams was not heard. */
-export type Frame = 'open' | 'tick' | 'change';
+/** `open`: the stream begins (again); what was said between two streams was not heard. `again`: the
+ * server has read everything anew and does not say what changed. */
+export type Frame = 'open' | 'again' | 'tick' | 'change';
 export type Hear = (name: Frame, data: string) => void;
 
 /** Keeps a stream open for as long as it lives, in a page or in the worker of all pages. */
@@ -35,7 +36,7 @@ export class Stream {
     this.#openedAt = performance.now();
     const source = new EventSource(this.url);
     source.addEventListener('open', () => this.hear('open', ''));
-    for (const name of ['tick', 'change'] as const) {
+    for (const name of ['tick', 'change', 'again'] as const) {
       source.addEventListener(name, (event) => {
         this.#heardAt = performance.now();
         this.hear(name, event.data as string);
