@@ -24,6 +24,9 @@ struct Role {
     optional: bool,
 }
 
+/// The role that answers: it is alive whenever it is asked.
+pub const QUERY: &str = "query";
+
 const ROLES: [Role; 7] = [
     Role {
         name: "ingest",
@@ -62,7 +65,7 @@ const ROLES: [Role; 7] = [
         optional: true,
     },
     Role {
-        name: "query",
+        name: QUERY,
         purpose: "Answers these pages and programs.",
         without: "You would not read this.",
         optional: false,
@@ -105,6 +108,13 @@ pub fn roles(heard: &[Heard], lags: &Lags, now_us: i64) -> Vec<RoleHealth> {
             RoleHealth { images_per_s: rates.get(role.name).copied(), ..health }
         })
         .collect()
+}
+
+/// Of a role that cannot report now, however it was before.
+pub fn unknown(role: &mut RoleHealth) {
+    role.health = Health::Unknown;
+    role.meaning = "The database does not answer, so nobody hears how this role is.".to_owned();
+    role.advice = String::new();
 }
 
 fn role_health(role: &Role, heard: &[Heard], lag_s: Option<f64>, now_us: i64) -> RoleHealth {

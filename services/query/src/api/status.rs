@@ -13,7 +13,7 @@ pub struct Status {
     /// Database, broker, blob store.
     pub parts: Vec<PartHealth>,
     /// Messages that were given up and not dealt with.
-    pub dead_letters: u64,
+    pub dead_letters: Option<u64>,
     /// Models that are released.
     pub models_active: u64,
 }
@@ -32,6 +32,8 @@ pub enum Health {
     Down,
     /// Has never reported.
     Never,
+    /// Not known now, since the database through which roles report does not answer.
+    Unknown,
 }
 
 /// One role.

@@ -179,6 +179,7 @@ fn health(health: api::Health) -> i32 {
         api::Health::Slow => pb::Health::Slow,
         api::Health::Down => pb::Health::Down,
         api::Health::Never => pb::Health::Never,
+        api::Health::Unknown => pb::Health::Unknown,
     };
     health.into()
 }

@@ -11,7 +11,7 @@ use crate::{
 use axum::{Json, extract::State};
 use hydra_proto::ContentHash;
 use hydra_store::{
-    dead, now_us,
+    StoreError, dead, now_us,
     read::{self, Mark},
 };
 use std::time::{Duration, Instant};
@@ -28,17 +28,29 @@ pub async fn status(State(app): State<App>) -> Answer<Json<api::Status>> {
     let board = app.board()?;
     let now = now_us();
     let heard = app.now.heard();
+    let database = app.database_health(now);
+    let is_away = database.health == api::Health::Down;
+    let mut roles = health::roles(&heard, &app.now.lags(), now);
+    if is_away {
+        let others = roles.iter_mut().filter(|role| role.role != health::QUERY);
+        others.for_each(health::unknown);
+    }
     let parts = vec![
-        app.database_health(now),
+        database,
         health::broker(&heard, now),
         health::blob_store(look_into_store(&app).await),
     ];
     let active = board.cells.iter().filter(|cell| cell.row.releases.contains_key("active"));
     Ok(Json(api::Status {
         server_time_us: now,
-        roles: health::roles(&heard, &app.now.lags(), now),
+        roles,
         parts,
-        dead_letters: read::dead_count(&app.db, MOST_DEAD).await?,
+        dead_letters: match read::dead_count(&app.db, MOST_DEAD).await {
+            Ok(count) => Some(count),
+            // a database that is away is a part of the answer
+            Err(StoreError::Away { .. } | StoreError::Deadline(_)) => None,
+            Err(error) => return Err(error.into()),
+        },
         models_active: active.count() as u64,
     }))
 }

@@ -66,7 +66,7 @@ async fn every_method_says_what_rest_says() {
         assert!(said.predictions.iter().all(|said| said.label == "Bad" && said.scores.len() == 3));
 
         let status = grpc.get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
-        assert_eq!(status.dead_letters, 3);
+        assert_eq!(status.dead_letters, Some(3));
         let keep = status.roles.iter().find(|role| role.role == "keep").unwrap();
         assert_eq!(keep.health(), pb::Health::Well);
         assert_eq!(keep.work.as_ref().unwrap().counts[2], 10);

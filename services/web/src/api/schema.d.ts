@@ -675,7 +675,7 @@ export interface components {
          * @description How well something is.
          * @enum {string}
          */
-        Health: "well" | "idle" | "slow" | "down" | "never";
+        Health: "well" | "idle" | "slow" | "down" | "never" | "unknown";
         /** @description A heat map: what weighed for a class. */
         Heatmap: {
             /** @description Where the picture is, coloured, with the weight as opacity. */
@@ -1720,7 +1720,7 @@ export interface components {
              * Format: int64
              * @description Messages that were given up and not dealt with.
              */
-            dead_letters: number;
+            dead_letters: number | null;
             /**
              * Format: int64
              * @description Models that are released.

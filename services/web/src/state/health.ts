@@ -7,5 +7,6 @@ export const HEALTH: Record<Health, { title: string; kind: Kind }> = {
   idle: { title: 'Idle', kind: 'disabled' },
   slow: { title: 'Slow', kind: 'unconfirmed' },
   down: { title: 'Down', kind: 'bad' },
+  unknown: { title: 'Unknown', kind: 'stale' },
   never: { title: 'Never started', kind: 'nomodel' },
 };
