@@ -10,15 +10,17 @@ class Alarms {
   muteUntil = $state(Number(recall('mute_until') ?? 0));
   soundOn = $state(recall('sound') === 'on');
   #sounded = new Set<string>();
+  #wasRead = false;
 
   open = $derived(this.rows.filter((row) => row.cleared_at_us === null).length);
   cleared = $derived(this.rows.length - this.open);
 
-  /** All open ones, as read at the start or after a break: no sound for what is not new. */
+  /** All open ones. At the start there is no sound, since nothing says what is new; after a break
+   * what began meanwhile is heard. */
   read(incidents: readonly Incident[]): void {
-    const isFirst = this.rows.length === 0 && this.#sounded.size === 0;
     const open = new Set(incidents.map((incident) => incident.id));
-    if (isFirst) for (const id of open) this.#sounded.add(id);
+    if (!this.#wasRead) for (const id of open) this.#sounded.add(id);
+    this.#wasRead = true;
     const gone = this.rows
       .filter((row) => row.cleared_at_us === null && !open.has(row.id))
       .map((row) => ({ ...row, cleared_at_us: row.last.at_us }));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { LogEntry } from '../api/types';
-import { logSections } from './log';
+import { logSections, refreshed } from './log';
 
 const entry = (id: string, detector: string, run: number, hour: number): LogEntry => {
   const mark = { image: '', run, chunk: 1, at_us: new Date(2026, 10, 23, hour).getTime() * 1000 };
@@ -13,4 +13,19 @@ test('days and runs come newest first, detectors by name', () => {
   expect(text('time')).toEqual(['2026-11-24: c', '2026-11-23: ba']);
   expect(text('run')).toEqual(['Run 101: cb', 'Run 99: a']);
   expect(text('detector')).toEqual(['A: b', 'B: ca']);
+});
+
+test('what was leafed to stays when the newest page is read anew', () => {
+  const known = { items: entries, next: 'beyond a' };
+  const moved = { ...entry('b', 'A', 101, 20), last: { ...entry('b', 'A', 101, 20).last, at_us: entries[0]!.last.at_us + 1 } };
+  const page = refreshed({ items: [moved, entries[0]!], next: 'beyond c' }, known);
+  expect(page.items.map((e) => e.id).join('')).toBe('bca');
+  expect(page.next).toBe('beyond a');
+});
+
+test('a page that is all, or that does not meet what is known, stands alone', () => {
+  const known = { items: entries, next: 'beyond a' };
+  expect(refreshed({ items: [entries[0]!], next: null }, known)).toEqual({ items: [entries[0]], next: null });
+  const other = { items: [entry('z', 'A', 102, 40)], next: 'beyond z' };
+  expect(refreshed(other, known)).toEqual(other);
 });

@@ -4,9 +4,28 @@ import { day } from './time';
 
 export type By = 'time' | 'detector' | 'run';
 
+/** Entries that were read, and the cursor behind them; `null` at the end. */
+export interface LogPage {
+  items: readonly LogEntry[];
+  next: string | null;
+}
+
 export interface LogSection {
   title: string;
   entries: LogEntry[];
+}
+
+/** The newest page read anew in front of the pages that were read before: what one has leafed to
+ * stays. Entries come in the order of their newest image, so one that moved up is in the page. */
+export function refreshed(fresh: LogPage, known: LogPage): LogPage {
+  const last = fresh.items.at(-1);
+  if (fresh.next === null || !last) return fresh;
+  const inFresh = new Set(fresh.items.map((entry) => entry.id));
+  // where more is new than a page holds, the two do not meet
+  if (!known.items.some((entry) => inFresh.has(entry.id))) return fresh;
+  const older = known.items.filter((entry) => !inFresh.has(entry.id) && entry.last.at_us <= last.last.at_us);
+  if (older.length === 0) return fresh;
+  return { items: [...fresh.items, ...older], next: known.next };
 }
 
 /** Entries come in the order of their newest image; within a section the one that began last

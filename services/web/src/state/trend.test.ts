@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Trend } from '../api/types';
-import { chartData, inForce, joinTrends } from './trend';
+import { chartData, inForce, joinTrends, refreshedTrend } from './trend';
 
 const release = (at: number, model: string | null, good: number) => ({
   at_us: at * 1e6,
@@ -52,4 +52,22 @@ test('stretches join although the model and its labels changed', () => {
   expect(joined.verdicts).toEqual([2, null, 0, 1, 0]);
   expect(joined.releases.length).toBe(4);
   expect(joined.next).toBe('more');
+});
+
+test('older pages stay in front of the newest page read anew', () => {
+  const fresh = trend({
+    taken_at_us: [20e6, 30e6, 40e6],
+    images: ['b', 'c', 'd'],
+    chunks: [2, 3, 4],
+    probabilities: [[0.1, 0.5, 0.8], [0.9, null, 0.2]],
+    next: 'beyond b',
+  });
+  const known = trend({ next: 'beyond a' });
+  const both = refreshedTrend(fresh, known);
+  expect(both.images).toEqual(['a', 'b', 'c', 'd']);
+  expect(both.probabilities).toEqual([[0.9, 0.1, 0.5, 0.8], [0.1, 0.9, null, 0.2]]);
+  expect(both.next).toBe('beyond a');
+  // all that there is, and a page that does not meet what is known
+  expect(refreshedTrend({ ...fresh, next: null }, known).images).toEqual(['b', 'c', 'd']);
+  expect(refreshedTrend({ ...fresh, images: ['x', 'y', 'z'] }, known).images).toEqual(['x', 'y', 'z']);
 });

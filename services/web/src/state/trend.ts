@@ -69,3 +69,22 @@ export function joinTrends(older: Trend, newer: Trend): Trend {
     next: older.next,
   };
 }
+
+/** The newest page read anew behind what was read before it; where the two do not meet, the page
+ * alone. */
+export function refreshedTrend(fresh: Trend, known: Trend): Trend {
+  const [first] = fresh.images;
+  const at = first === undefined || fresh.next === null ? -1 : known.images.indexOf(first);
+  if (at <= 0) return fresh;
+  const older: Trend = {
+    ...known,
+    taken_at_us: known.taken_at_us.slice(0, at),
+    images: known.images.slice(0, at),
+    runs: known.runs.slice(0, at),
+    chunks: known.chunks.slice(0, at),
+    verdicts: known.verdicts.slice(0, at),
+    states: known.states.slice(0, at),
+    probabilities: known.probabilities.map((column) => column.slice(0, at)),
+  };
+  return joinTrends(older, fresh);
+}
