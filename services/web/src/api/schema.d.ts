@@ -220,7 +220,8 @@ export interface paths {
         };
         /**
          * Verdicts as they come. Event `tick` once a second, event `change` when cards or incidents
-         *     changed. A client that is too slow is cut off and connects again, as browsers do by themselves.
+         *     changed, event `again` when the service has read everything anew and cannot say what changed: read it
+         *     anew too. A client that is too slow is cut off and connects again, as browsers do by themselves.
          */
         get: operations["live"];
         put?: never;
