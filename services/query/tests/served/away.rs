@@ -17,7 +17,7 @@ async fn status_tells_that_the_database_is_away_and_what_nobody_knows_then() {
     let (_, server) = scratch.url.rsplit_once('@').unwrap();
     let (server, _) = server.split_once('/').unwrap();
     let network = Proxy::start(server).await;
-    let config = DatabaseConfig::at(&scratch.url.replace(server, &network.address.to_string()));
+    let config = DatabaseConfig::at(scratch.url.replace(server, &network.address.to_string()));
     let served = Served::serve_with(scratch, db, folder, blobs, written, config).await;
     let well = served.get("/status").await;
     assert_eq!(health(&well, "parts", "part", "database"), "well");
