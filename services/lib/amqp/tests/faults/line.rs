@@ -12,9 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// How long a line may take to come clean after the fault's end. Generous: two cores, many tests,
-/// and a broker that was killed recovers slowly at times (docs/operate/faults.md).
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a line may take to come clean after the fault's end. Generous: two cores, many tests.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Short deadlines, so that faults show soon.
 pub fn config(url: &str) -> BrokerConfig {
