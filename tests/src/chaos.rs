@@ -158,7 +158,7 @@ impl Chaos {
         let mut rng = StdRng::seed_from_u64(self.seed);
         let mut hall = Hall::open(Place::Own, Place::Own).await;
         hall.start_each(&STAGES).await;
-        hall.node().queues_on_disk(&STAGES).await;
+        hall.node().queues_on_disk().await;
         let begun = Instant::now();
         let producer = hall.producer.clone();
         let images = self.images;

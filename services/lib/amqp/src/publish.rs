@@ -38,6 +38,8 @@ pub(crate) struct Publisher {
     config: Arc<BrokerConfig>,
     places: Semaphore,
     idle: Mutex<Vec<Lane>>,
+    /// When the broker last answered a publish.
+    heard: Mutex<Option<Instant>>,
 }
 
 /// A channel in confirm mode; there is no way to get one that is not. Dropped with a message in
@@ -78,7 +80,13 @@ impl Publisher {
     pub(crate) fn new(config: Arc<BrokerConfig>) -> Self {
         metrics::counter!("hydra_broker_blocked_total").increment(0);
         let link = Link::new(config.clone(), "publish");
-        Self { link, config, places: Semaphore::new(LANES), idle: Mutex::default() }
+        Self {
+            link,
+            config,
+            places: Semaphore::new(LANES),
+            idle: Mutex::default(),
+            heard: Mutex::default(),
+        }
     }
 
     /// Publishes to a stage's queue, its retry queue or its dead letters.
@@ -131,8 +139,10 @@ impl Publisher {
             self.park(lane);
             return Err(blocked(parcel));
         }
+        let begun = Instant::now();
         match timeout_at(until, confirm(&lane.channel, parcel)).await {
             Ok(Ok(confirmation)) => {
+                *self.heard() = Some(Instant::now());
                 // a channel that a full queue refused may stay refused after there is room again
                 if !matches!(confirmation, Confirmation::Nack(_)) {
                     self.park(lane);
@@ -150,6 +160,8 @@ impl Publisher {
             },
             // it is with lapin and leaves when the alarm ends; the repetition is absorbed later
             Err(_) if lane.connection.status().blocked() => Err(blocked(parcel)),
+            // this queue has no leader, perhaps; that is no reason to cut others off
+            Err(_) if self.heard().is_some_and(|heard| heard > begun) => Err(self.deadline(parcel)),
             Err(_) => {
                 // the peer may be gone without a word: start anew
                 self.link.discard(&lane.connection).await;
@@ -166,6 +178,10 @@ impl Publisher {
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Lane>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the last lane that was used, so that few are in use where few are needed.

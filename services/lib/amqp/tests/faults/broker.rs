@@ -11,13 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-const QUEUES: [&str; 3] = ["probe", "sink", "probe.dead"];
-
 async fn start() -> (RabbitNode, Arc<Line>, Bench) {
     let node = RabbitNode::start().await;
     let line = Arc::new(Line::open(&node.url).await);
     let bench = Bench::start(transport(&node.url), policy()).await;
-    node.queues_on_disk(&QUEUES).await;
+    node.queues_on_disk().await;
     (node, line, bench)
 }
 
@@ -67,6 +65,41 @@ async fn f08_broker_kill9() {
         .await;
     }
     sender.await.unwrap();
+    ends_well(&line, bench).await;
+}
+
+/// F18 for one queue: its leader does not answer, as after a death in its first seconds or while
+/// its majority is away. Others are published to as before, on the same connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn f18_one_queue_without_a_leader_cuts_no_other_off() {
+    let (node, line, bench) = start().await;
+    let leader = |what: &str| format!("sys:{what}(whereis('%2F_keep')).");
+    node.ctl(&["eval", &leader("suspend")]).await.unwrap();
+    line.producer.declare("idle", &policy()).await.unwrap();
+    let to = |queue: &str| Destination::Queue(queue.to_owned());
+    let stuck = {
+        let producer = line.producer.clone();
+        tokio::spawn(async move {
+            for n in 0..3 {
+                let sent = producer.publish(to("keep"), suite::text(&format!("stuck {n}"))).await;
+                assert!(matches!(sent, Err(PublishError::Deadline { .. })), "{sent:?}");
+            }
+        })
+    };
+    let mut others = 0;
+    while !stuck.is_finished() {
+        let sent = line.producer.publish(to("idle"), suite::text(&others.to_string())).await;
+        assert!(sent.is_ok(), "publish {others}, to a queue that is well: {sent:?}");
+        others += 1;
+    }
+    stuck.await.unwrap();
+    println!("{others} publishes beside three that did not get through");
+    assert!(others > 100, "{others}");
+    node.ctl(&["eval", &leader("resume")]).await.unwrap();
+    eventually("the queue takes messages again", async || {
+        line.producer.publish(to("keep"), suite::text("late")).await.is_ok()
+    })
+    .await;
     ends_well(&line, bench).await;
 }
 

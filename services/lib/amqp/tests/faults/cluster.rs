@@ -25,7 +25,7 @@ impl Hall {
         let bench = Bench::start(transport(&cluster.url()), policy()).await;
         cluster.is_replicated(&QUEUES).await;
         for node in &cluster.nodes {
-            node.queues_on_disk(&QUEUES).await;
+            node.queues_on_disk().await;
         }
         let sender = {
             let line = line.clone();
