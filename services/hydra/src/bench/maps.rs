@@ -3,7 +3,7 @@
 use super::{
     Settings,
     figure::{Bar, Figure, median},
-    networks::{INCEPTION, Inception, Loop},
+    networks::{self, INCEPTION, Inception, Loop},
     scene::Scene,
 };
 use anyhow::anyhow;
@@ -27,7 +27,7 @@ const MAPS: usize = 8;
 pub async fn run(scene: &Scene, settings: &Settings) -> anyhow::Result<Vec<Figure>> {
     let runtime = Runtime::load(&crate::models::runtime_config(&scene.config))?;
     let network = Inception::new()?;
-    let bundle = network.whole(&runtime)?;
+    let bundle = networks::bundle(&network.file()?, &runtime)?;
     scene.library.add(&bundle).await?;
     let mut bare = Loop::new(&runtime, &network.file()?, 1)?;
     let gradcam = Gradcam::new(scene.library.clone(), &runtime, 1)?;

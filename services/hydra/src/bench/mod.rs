@@ -83,6 +83,7 @@ pub async fn bench(command: Bench, config: Config) -> anyhow::Result<ExitCode> {
         eprintln!("bench: {part:?}");
         let measured = match part {
             Part::Whole => whole::run(&scene, &settings).await,
+            Part::EightBits => whole::eight_bits(&scene, &settings).await,
             Part::Trunk => whole::trunk(&scene, &settings).await,
             Part::Plumbing => plumbing::run(&scene, &settings).await,
             Part::Memory => plumbing::memory(&scene, &settings).await,

@@ -8,13 +8,14 @@ use hydra_model::{
     manifest::{Graphs, Normalisation, ScoreKind},
     onnx,
     samples::{self, Sample},
-    scan::{Limits, SafeFile, scan},
+    scan::{Limits, scan},
 };
 use hydra_proto::{ContentHash, Label, ModelDigest, registry::InputShape};
 use hydra_train::{
     export,
     graph::{Graph, inception_v3},
     head::Head,
+    quantise::quantise,
     weights::Weights,
 };
 use std::{
@@ -64,25 +65,16 @@ impl Inception {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn file(&self) -> anyhow::Result<SafeFile> {
-        let bytes = export::classifier(&self.graph, &self.weights, &self.head(), &[])?;
-        let shape = vec![1, 3, INCEPTION.height as usize, INCEPTION.width as usize];
-        Ok(scan(&bytes, &Limits::default())?.sized(&[("pixels", shape)])?.into_file())
+    pub fn file(&self) -> anyhow::Result<Vec<u8>> {
+        Ok(export::classifier(&self.graph, &self.weights, &self.head(), &[])?)
     }
 
-    /// The same as a bundle.
+    /// The same in integers of 8 bits, with ranges from these pixels.
     ///
     /// # Errors
-    /// When it cannot be imported.
-    pub fn whole(&self, runtime: &Runtime) -> anyhow::Result<Bundle> {
-        let bytes = export::classifier(&self.graph, &self.weights, &self.head(), &[])?;
-        let request = ImportRequest {
-            normalisation: Normalisation::inside(),
-            scores: Some("probabilities".to_owned()),
-            score_kind: Some(ScoreKind::Softmax),
-            ..request()?
-        };
-        Ok(import(Source::Network(&bytes), &request, runtime)?.bundle)
+    /// When it cannot be written.
+    pub fn eight_bits(&self, runtime: &Runtime, images: &[Vec<u8>]) -> anyhow::Result<Vec<u8>> {
+        Ok(quantise(&self.file()?, INCEPTION, images, runtime)?)
     }
 
     /// `count` heads on one trunk.
@@ -94,6 +86,20 @@ impl Inception {
         let request = ImportRequest { normalisation: Normalisation::inside(), ..request()? };
         family(&trunk, FEATURES, &request, runtime, count)
     }
+}
+
+/// A file of [`Inception`] as a bundle.
+///
+/// # Errors
+/// When it cannot be imported.
+pub fn bundle(file: &[u8], runtime: &Runtime) -> anyhow::Result<Bundle> {
+    let request = ImportRequest {
+        normalisation: Normalisation::inside(),
+        scores: Some("probabilities".to_owned()),
+        score_kind: Some(ScoreKind::Softmax),
+        ..request()?
+    };
+    Ok(import(Source::Network(file), &request, runtime)?.bundle)
 }
 
 /// A network that takes pixels of InceptionV3's size and does nothing with them.
@@ -161,8 +167,10 @@ impl Loop {
     ///
     /// # Errors
     /// When it does not load.
-    pub fn new(runtime: &Runtime, file: &SafeFile, threads: usize) -> anyhow::Result<Self> {
-        let sessions = (0..threads).map(|_| Session::open(runtime, file, None));
+    pub fn new(runtime: &Runtime, file: &[u8], threads: usize) -> anyhow::Result<Self> {
+        let shape = vec![1, 3, INCEPTION.height as usize, INCEPTION.width as usize];
+        let file = scan(file, &Limits::default())?.sized(&[("pixels", shape)])?.into_file();
+        let sessions = (0..threads).map(|_| Session::open(runtime, &file, None));
         let pixels = samples::noise(INCEPTION.size_bytes(), 3);
         let mut made = Self {
             sessions: sessions.collect::<Result<_, _>>()?,

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 /// Publishes under way at once.
 const UNDER_WAY: usize = 64;
 /// Images before memory is watched.
-const WARM_UP: usize = 30_000;
+const WARM_UP: usize = 100_000;
 /// Images between two looks at memory.
 const GROWTH_STEP: usize = 10_000;
 

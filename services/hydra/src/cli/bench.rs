@@ -34,6 +34,8 @@ pub struct Bench {
 pub enum Part {
     /// From a producer's message to the row, against the bare network.
     Whole,
+    /// The network in integers of 8 bits.
+    EightBits,
     /// A burst of one plot of each type; many plot types on one trunk.
     Trunk,
     /// A null model against bare lapin.
@@ -54,10 +56,11 @@ pub enum Part {
 
 impl Part {
     /// The cheap ones first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Pictures,
         Self::Maps,
         Self::Whole,
+        Self::EightBits,
         Self::Trunk,
         Self::Workers,
         Self::Plumbing,

@@ -4,10 +4,11 @@
 //!         [--types 19] [--skip 0] [--plot NAME]... [--recipe deviations|full|trunk|transfer]
 //!         [--input 448x208] [--detail 4] [--pixels] [--settings RECIPE.json] [--epochs 12] [--shown deviations]
 //!         [--architecture compact] [--save NETWORK] [--parent NETWORK] [--synthetic 0] [--bad 300]
-//!         [--withhold dead_board] [--int8] [--kinds] [--measures FOLDER]
+//!         [--withhold dead_board] [--apart] [--int8] [--kinds] [--measures FOLDER]
 //!
-//! Runs are split: training, validation and test have runs of their own, and conditions that
-//! the others do not have. Thresholds come from validation; intervals are Wilson's.
+//! Training, validation and test have runs of their own, as `hydra model train` splits them; with
+//! `--apart` they have conditions of their own, too (then whoever judges has never seen a target, a
+//! gain or a dead channel of the test). Thresholds come from validation; intervals are Wilson's.
 
 mod plots;
 mod said;
@@ -43,6 +44,8 @@ struct Wanted {
     parent: Option<Parent>,
     /// A kind of fault that is in the test part alone.
     withheld: Option<String>,
+    /// See [`Labels::apart`].
+    apart: bool,
     int8: bool,
     /// A folder for what every plot measures, as text.
     measures: Option<std::path::PathBuf>,
@@ -63,6 +66,7 @@ fn wanted() -> Result<Wanted> {
         save: None,
         parent: None,
         withheld: None,
+        apart: false,
         int8: false,
         measures: None,
         kinds: false,
@@ -90,6 +94,7 @@ fn wanted() -> Result<Wanted> {
             "--bad" => wanted.bad = Some(value()?.parse()?),
             "--synthetic" => recipe.synthetic = value()?.parse()?,
             "--withhold" => wanted.withheld = Some(value()?),
+            "--apart" => wanted.apart = true,
             "--measures" => wanted.measures = Some(value()?.into()),
             "--int8" => wanted.int8 = true,
             "--kinds" => wanted.kinds = true,
@@ -148,8 +153,12 @@ fn measured(seed: u64, wanted: &Wanted, runtime: &Runtime) -> Result<()> {
     println!("seed {seed}, {} plot types, {} labels each", plot_types.len(), wanted.labels);
     let mut recipe = wanted.recipe.clone();
     recipe.fit.seed = seed;
-    let labels =
-        Labels { count: wanted.labels, bad: wanted.bad, withheld: wanted.withheld.as_deref() };
+    let labels = Labels {
+        count: wanted.labels,
+        bad: wanted.bad,
+        withheld: wanted.withheld.as_deref(),
+        apart: wanted.apart,
+    };
     let (mut drawing, mut training) = (Duration::ZERO, Duration::ZERO);
     let mut table = Table::new();
     // a trunk sees all plot types together
