@@ -70,17 +70,36 @@ fn at_most(scored: &[Scored], label: usize, good: Option<usize>, rate: f64) -> f
     (0..100).find(|hundredth| keeps(*hundredth)).map_or(0.99, |h| h as f32 / 100.0)
 }
 
-/// Goods that a threshold on `1 - P(Good)` calls not Good, as a share, and all others that it
-/// finds, as a share; for a threshold that keeps `false_alarm_rate` on these Goods.
+/// Share of the Goods, from the least good one, that [`threshold_at_rate`] looks at.
+const TAIL: f64 = 0.3;
+/// Fewest Goods in a tail that says more than its largest does.
+const FEWEST_OF_TAIL: usize = 10;
+
+/// A threshold on `1 - P(Good)` that this share of Goods reaches, from (score, whether it is Bad)
+/// with scores in [0, 1]. Of a hundred Goods the largest alone tells of one in a hundred, and by
+/// chance. So the upper part of the scores' log-odds is taken for exponential (peaks over a
+/// threshold) and goes as far as its mean excess says; of few Goods all must stay below.
 pub fn threshold_at_rate(scores: &[(f32, bool)], false_alarm_rate: f64) -> f32 {
-    let mut goods: Vec<f32> = scores.iter().filter(|s| !s.1).map(|s| s.0).collect();
+    let log_odds = |score: f32| {
+        let p = f64::from(score).clamp(1e-7, 1.0 - 1e-7);
+        (p / (1.0 - p)).ln()
+    };
+    let mut goods: Vec<f64> = scores.iter().filter(|s| !s.1).map(|s| log_odds(s.0)).collect();
     goods.sort_by(|a, b| b.total_cmp(a));
-    let allowed = (false_alarm_rate * goods.len() as f64).floor() as usize;
-    match goods.get(allowed) {
-        // just above the first that may not be called
-        Some(score) => score.next_up(),
-        None => f32::NEG_INFINITY,
-    }
+    let Some(largest) = goods.first() else { return f32::NEG_INFINITY };
+    let tail = (TAIL * goods.len() as f64).round() as usize;
+    let wanted = false_alarm_rate * goods.len() as f64;
+    let reached = match goods.get(tail) {
+        Some(foot) if tail >= FEWEST_OF_TAIL && wanted < tail as f64 => {
+            let excess = goods[..tail].iter().map(|g| g - foot).sum::<f64>() / tail as f64;
+            foot + excess * (tail as f64 / wanted.max(f64::MIN_POSITIVE)).ln()
+        }
+        // so many may be called that the scores themselves say from where on
+        Some(_) if tail >= FEWEST_OF_TAIL => goods[(wanted as usize).min(goods.len() - 1)],
+        _ => *largest,
+    };
+    // just above it
+    ((1.0 / (1.0 + (-reached).exp())) as f32).next_up()
 }
 
 #[cfg(test)]
@@ -123,11 +142,45 @@ mod tests {
         assert_eq!(thresholds(&all, 2, Some(0), rule)[1], 0.81);
     }
 
+    /// Log-odds of Goods that are exponential from -4 on, `n` quantiles of it.
+    fn goods(n: usize) -> Vec<(f32, bool)> {
+        let log_odds = (0..n).map(|i| -4.0 - (1.0 - (i as f64 + 0.5) / n as f64).ln());
+        log_odds.map(|l| ((1.0 / (1.0 + (-l).exp())) as f32, false)).collect()
+    }
+
     #[test]
-    fn a_rate_on_goods_gives_the_threshold_that_keeps_it() {
-        let scores: Vec<(f32, bool)> = (0..200).map(|i| (i as f32, i >= 100)).collect();
-        let threshold = threshold_at_rate(&scores, 0.01);
-        let alarms = scores.iter().filter(|s| !s.1 && s.0 >= threshold).count();
-        assert_eq!(alarms, 1);
+    fn a_rate_on_goods_gives_the_threshold_that_unseen_ones_keep() {
+        let few = goods(100);
+        let many = goods(100_000);
+        for rate in [0.1, 0.01, 0.001] {
+            let threshold = threshold_at_rate(&few, rate);
+            let share = many.iter().filter(|g| g.0 >= threshold).count() as f64 / 1e5;
+            assert!((share / rate - 1.0).abs() < 0.25, "{rate}: {share}");
+        }
+    }
+
+    #[test]
+    fn one_strange_good_of_a_hundred_does_not_set_the_threshold() {
+        let mut all = goods(100);
+        let before = threshold_at_rate(&all, 0.01);
+        all[99].0 = 0.9999;
+        let after = threshold_at_rate(&all, 0.01);
+        assert!(after < 0.9 && after > before, "{before} {after}");
+    }
+
+    #[test]
+    fn few_goods_must_all_stay_below() {
+        let all = [(0.2, false), (0.7, false), (0.6, true)];
+        let threshold = threshold_at_rate(&all, 0.01);
+        assert!(threshold > 0.7 && threshold < 0.7001, "{threshold}");
+        assert_eq!(threshold_at_rate(&all[2..], 0.01), f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn where_half_may_be_called_the_scores_say_from_where() {
+        let all = goods(100);
+        let threshold = threshold_at_rate(&all, 0.5);
+        let called = all.iter().filter(|g| g.0 >= threshold).count();
+        assert!((49..=50).contains(&called), "{called}");
     }
 }
