@@ -113,7 +113,14 @@ async fn query(process: &mut Process, parts: Parts) -> anyhow::Result<()> {
     let Parts { config, blobs, database, health, stop, .. } = parts;
     let listener = listen("pages", config.query.address).await?;
     let settings = QueryConfig::new(config.hall.name.clone());
-    health.well("pages");
+    health.unwell("pages", "the hall has not been read from the database yet");
+    let (has_read, token) = (settings.has_read.clone(), stop.clone());
+    process.spawn("query's first reading", async move {
+        if token.run_until_cancelled(has_read.cancelled()).await.is_some() {
+            health.well("pages");
+        }
+        Ok(())
+    });
     process.spawn("query", async move {
         hydra_query::serve(listener, settings, database, blobs, stop).await.map_err(Into::into)
     });

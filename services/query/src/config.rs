@@ -1,5 +1,7 @@
 //! What the query service must be told.
 
+use tokio_util::sync::CancellationToken;
+
 /// How the service behaves; all but the hall's name has a sensible default.
 #[derive(Clone, Debug)]
 pub struct QueryConfig {
@@ -17,6 +19,8 @@ pub struct QueryConfig {
     pub head_timeout_s: u64,
     /// Pictures that are made at the same time; each takes a core.
     pub picture_threads: usize,
+    /// Told (cancelled) once the hall was read: before, every question is answered by 503.
+    pub has_read: CancellationToken,
 }
 
 impl QueryConfig {
@@ -29,6 +33,7 @@ impl QueryConfig {
             max_connections: 4_096,
             answer_timeout_s: 10,
             head_timeout_s: 10,
+            has_read: CancellationToken::new(),
             picture_threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

@@ -10,7 +10,7 @@ use hydra_store::read::Mark;
 use sha2::{Digest, Sha256};
 
 /// Longest cursor that is looked at.
-const MAX_TEXT: usize = 200;
+const MAX_TEXT: usize = 400;
 const CHECK: usize = 8;
 
 /// The list that a cursor belongs to, with its filters.

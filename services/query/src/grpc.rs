@@ -201,9 +201,17 @@ impl QueryService for Service {
         request: Request<pb::ListQualityIntervalsRequest>,
     ) -> Result<Response<pb::ListQualityIntervalsResponse>, Status> {
         let asked = request.into_inner();
-        let all = quality::of_run(&self.app, asked.run, text(asked.detector).as_deref()).await?;
-        let intervals = all.into_iter().map(convert::quality_interval).collect();
-        Ok(Response::new(pb::ListQualityIntervalsResponse { intervals }))
+        let params = quality::QualityParams {
+            run: asked.run,
+            detector: text(asked.detector),
+            format: None,
+            limit: limit(asked.limit),
+            cursor: text(asked.cursor),
+        };
+        let page = quality::page(&self.app, &params).await?;
+        let intervals = page.items.into_iter().map(convert::quality_interval).collect();
+        let next = page.next.unwrap_or_default();
+        Ok(Response::new(pb::ListQualityIntervalsResponse { intervals, next }))
     }
 
     async fn list_detectors(

@@ -66,7 +66,8 @@ const ROLES: [Role; 7] = [
     },
     Role {
         name: QUERY,
-        purpose: "Answers these pages and programs.",
+        purpose: "Answers these pages and programs. It may only read, so it leaves no sign of \
+                  life: of its instances you see the one that answers you.",
         without: "You would not read this.",
         optional: false,
     },

@@ -105,14 +105,29 @@ pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     tags.is_some_and(|tags| tags.split(',').any(|known| known.trim() == tag))
 }
 
-/// A picture under an address that is its identity: it may be kept for ever.
-pub fn send(png: Option<Bytes>, tag: &str, name: &str) -> Response {
+/// How long a browser may keep a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Its address is its identity.
+    ForEver,
+    /// It asks each time, by the tag, whether the picture is still the same.
+    Ask,
+}
+
+/// A picture, or (without one) word that the client has it.
+pub fn send(png: Option<Bytes>, tag: &str, name: &str, keep: Keep) -> Response {
     let status = if png.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
     let mut response = (status, png.map_or_else(Body::empty, Body::from)).into_response();
     let headers = response.headers_mut();
     let fixed = [
         (header::CONTENT_TYPE, "image/png"),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (
+            header::CACHE_CONTROL,
+            match keep {
+                Keep::ForEver => "public, max-age=31536000, immutable",
+                Keep::Ask => "public, no-cache",
+            },
+        ),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
     ];
     for (name, value) in fixed {
@@ -165,6 +180,6 @@ mod tests {
         assert!(!is_known(&headers, &tag));
         headers.insert(header::IF_NONE_MATCH, format!("\"other\", {tag}").parse().unwrap());
         assert!(is_known(&headers, &tag));
-        assert_eq!(send(None, &tag, "a\r\nb").status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(send(None, &tag, "a\r\nb", Keep::Ask).status(), StatusCode::NOT_MODIFIED);
     }
 }

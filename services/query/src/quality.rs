@@ -3,8 +3,10 @@
 //! A plot shows what happened since the one before it. So an image speaks for the time from the
 //! one before (at most one and a half cadences back) to its own; what lies between is unknown.
 //! Where one set a run is drawn, an image speaks for its run. A person's label outweighs a model's
-//! verdict. Of a detector the worst of its plot types decides; those that nobody judged in this
-//! run decide nothing.
+//! verdict. Of a detector the worst of its plot types decides: of those that somebody judged in this
+//! run, and of those for which a model was active then. One of the latter that did not come at all is
+//! unknown for the whole run: what was to be watched was not seen. Those that nobody was to judge
+//! decide nothing, or no detector with an unwatched plot would ever be good.
 
 use crate::api::{Quality, QualityInterval, QualitySource};
 use hydra_proto::{Label, events::VerdictState};
@@ -12,7 +14,7 @@ use hydra_store::{
     Kind, PlotTypeState,
     read::{Declared, Mention, PlotTypeRow, Span},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An image speaks for so many cadences at most.
 const REACH: f64 = 1.5;
@@ -28,12 +30,13 @@ struct Stretch {
 }
 
 /// The intervals of every detector in one run, which lasted for `span`; in the order of the
-/// detectors, then of time.
+/// detectors, then of time. `watched` are the row ids of the plot types that had a model then.
 pub fn intervals(
     run: u32,
     span: Span,
     declared: &Declared,
     mentions: &[Mention],
+    watched: &HashSet<i32>,
 ) -> Vec<QualityInterval> {
     let mut by_plot_type: HashMap<i32, Vec<&Mention>> = HashMap::new();
     for mention in mentions {
@@ -45,11 +48,11 @@ pub fn intervals(
             row.detector_id == Some(detector.id) && row.state == PlotTypeState::Declared
         });
         let judged = of_detector.filter_map(|row| {
-            let images = by_plot_type.get_mut(&row.id)?;
+            let mut images = by_plot_type.remove(&row.id).unwrap_or_default();
             images.sort_by_key(|mention| (mention.taken_us, mention.image));
-            let stretches = stretches(row, images, span);
+            let stretches = stretches(row, &images, span);
             let is_judged = stretches.iter().any(|s| s.said.1 != QualitySource::None);
-            is_judged.then(|| (row.name.to_string(), stretches))
+            (is_judged || watched.contains(&row.id)).then(|| (row.name.to_string(), stretches))
         });
         let judged: BTreeMap<String, Vec<Stretch>> = judged.collect();
         all.extend(sweep(run, &detector.name, span, &judged));
@@ -277,7 +280,7 @@ mod tests {
     }
 
     fn of(declared: &Declared, mentions: &[Mention]) -> Vec<String> {
-        text(&intervals(7, RUN, declared, mentions))
+        text(&intervals(7, RUN, declared, mentions, &HashSet::new()))
     }
 
     #[test]
@@ -343,6 +346,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_model_was_to_watch_and_what_did_not_come_is_unknown_for_the_run() {
+        let with = |images: &[Mention], watched: &[i32]| {
+            let watched = watched.iter().copied().collect();
+            text(&intervals(7, RUN, &declared(Some(100.0)), images, &watched))
+        };
+        assert_eq!(with(&every_100(1), &[1, 2]), ["0-1000 Unknown None B"]);
+        assert_eq!(with(&[], &[1, 2]), ["0-1000 Unknown None A+B"]);
+        assert_eq!(with(&every_100(1), &[1]), ["0-1000 Good Model "], "B had no model");
+        let mut images = every_100(1);
+        images[4] = image(1, 500, "Bad", Kind::Bad);
+        let told = with(&images, &[1, 2]);
+        assert_eq!(told[1], "400-500 Bad Model A", "what is Bad is so whatever else is missing");
+        let mut unjudged = every_100(2);
+        unjudged.iter_mut().for_each(|m| m.verdict = None);
+        let both = [every_100(1), unjudged].concat();
+        assert_eq!(
+            with(&both, &[1, 2]),
+            ["0-1000 Unknown None B"],
+            "it came, its model was silent"
+        );
+    }
+
+    #[test]
     fn one_set_a_run_speaks_for_its_run() {
         let images = [image(1, 900, "Good", Kind::Fine), image(2, 901, "Bad", Kind::Bad)];
         assert_eq!(of(&declared(None), &images), ["0-1000 Bad Model B"]);
@@ -371,7 +397,8 @@ mod tests {
                     image(1 + dice(2) as i32, dice(1_200) as i64 - 100, label, kind)
                 })
                 .collect();
-            let found = intervals(7, RUN, &declared(Some(60.0)), &images);
+            let watched = if dice(2) == 0 { HashSet::new() } else { HashSet::from([1, 2]) };
+            let found = intervals(7, RUN, &declared(Some(60.0)), &images, &watched);
             assert_eq!((found[0].from_us, found[found.len() - 1].to_us), (0, 1_000));
             assert!(found.windows(2).all(|pair| pair[0].to_us == pair[1].from_us));
         }
@@ -379,7 +406,8 @@ mod tests {
 
     #[test]
     fn csv_has_a_head_and_a_line_each() {
-        let intervals = intervals(7, RUN, &declared(None), &[image(1, 9, "Bad", Kind::Bad)]);
+        let images = [image(1, 9, "Bad", Kind::Bad)];
+        let intervals = intervals(7, RUN, &declared(None), &images, &HashSet::new());
         assert_eq!(
             csv(&intervals),
             "detector,run,from_us,to_us,verdict,source,plot_types\r\n\"DC\",7,0,1000,bad,model,\"A\"\r\n"

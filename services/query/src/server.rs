@@ -45,7 +45,8 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let now = Arc::new(follow::Now::default());
     let every = Duration::from_millis(config.follow_ms.max(10));
-    let follower = tokio::spawn(follow::follow(db.clone(), now.clone(), every, shutdown.clone()));
+    let (read, token) = (config.has_read.clone(), shutdown.clone());
+    let follower = tokio::spawn(follow::follow(db.clone(), now.clone(), every, read, token));
     let app = App {
         painter: Painter::new(config.picture_threads),
         streams: Arc::new(Semaphore::new(config.max_streams)),

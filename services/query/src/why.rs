@@ -248,7 +248,7 @@ mod tests {
             reason: String::new(),
             note: String::new(),
             model: None,
-            has_heatmap: false,
+            heatmap: None,
             kept: true,
             width: 1,
             height: 1,

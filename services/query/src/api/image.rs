@@ -50,8 +50,9 @@ pub struct Verdict {
     pub note: String,
     /// Digest of the model that spoke.
     pub model: Option<String>,
-    /// Whether a heat map of the label is there.
-    pub has_heatmap: bool,
+    /// Where the heat map of the label is; the address changes with the map. `null` where there is
+    /// none.
+    pub heatmap: Option<String>,
     /// Whether the original is still stored.
     pub kept: bool,
     /// Width of the original in pixels.
@@ -139,7 +140,7 @@ pub struct Heatmap {
     pub label: String,
     /// How it was made: "grad-cam", "gradient", "eigen-cam", "model".
     pub method: String,
-    /// Where the picture is, coloured, with the weight as opacity.
+    /// Where the picture is, coloured, with the weight as opacity; changes with the map.
     pub href: String,
 }
 

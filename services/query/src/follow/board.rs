@@ -205,7 +205,7 @@ impl Board {
                 .and_then(|seen| seen.said.as_ref())
                 .is_some_and(|said| said.model_id == mark.model_id && said.label == mark.label);
             if explains && let Some(seen) = Arc::make_mut(cell).strip.get_mut(place) {
-                Arc::make_mut(seen).has_heatmap = true;
+                Arc::make_mut(seen).heatmap = Some(mark.map);
                 changes.cells.entry(at).or_default();
             }
             return;

@@ -2,7 +2,7 @@
 
 use super::board::{Board, Cell};
 use crate::api;
-use hydra_proto::{ImageId, Threshold, events::VerdictState};
+use hydra_proto::{ContentHash, ImageId, Threshold, events::VerdictState};
 use hydra_store::{
     PlotTypeState,
     read::{ModelRow, PlotTypeRow, Said, Seen, SequenceRow},
@@ -122,11 +122,17 @@ pub fn verdict(board: &Board, row: &PlotTypeRow, seen: &Seen) -> api::Verdict {
         reason: if said.is_some() { String::new() } else { no_verdict(&seen.reason) },
         note: said.map(|said| said.note.clone()).unwrap_or_default(),
         model: said.and_then(|s| board.model(s.model_id)).map(|model| model.digest.to_string()),
-        has_heatmap: seen.has_heatmap,
+        heatmap: seen.heatmap.map(|map| heatmap(&seen.id, &map)),
         kept: seen.stored,
         width: seen.width,
         height: seen.height,
     }
+}
+
+/// Where the heat map of an image's verdict is: the address holds the hash of what is behind it,
+/// so that it may be kept for ever, and a map that is drawn anew has another one.
+fn heatmap(image: &ImageId, map: &ContentHash) -> String {
+    format!("/api/v1/images/{image}/heatmap?v={map}")
 }
 
 /// A reason as a sentence.

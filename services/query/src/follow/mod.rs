@@ -133,8 +133,14 @@ fn frame<T: Serialize>(event: &str, data: &T) -> Bytes {
 }
 
 /// Follows until `stop`. A database that is away stops nothing but the news: the ticks go on and
-/// say how old the last answer is.
-pub async fn follow(db: Database, now: Arc<Now>, every: Duration, stop: CancellationToken) {
+/// say how old the last answer is. `has_read` is cancelled once the hall was read.
+pub async fn follow(
+    db: Database,
+    now: Arc<Now>,
+    every: Duration,
+    has_read: CancellationToken,
+    stop: CancellationToken,
+) {
     let ticks = tokio::spawn(tick(now.clone(), stop.clone()));
     let mut follower = Follower { db, now, looked: None, own: own_beat() };
     let mut is_well = true;
@@ -145,6 +151,7 @@ pub async fn follow(db: Database, now: Arc<Now>, every: Duration, stop: Cancella
                     info!("the database answers again");
                 }
                 is_well = true;
+                has_read.cancel();
                 every
             }
             Err(error) => {

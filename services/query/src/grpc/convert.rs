@@ -68,7 +68,7 @@ pub fn verdict(verdict: api::Verdict) -> pb::Verdict {
         reason: verdict.reason,
         note: verdict.note,
         model: verdict.model,
-        has_heatmap: verdict.has_heatmap,
+        has_heatmap: verdict.heatmap.is_some(),
     }
 }
 

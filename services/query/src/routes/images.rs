@@ -7,7 +7,8 @@ use crate::{
     error::{Answer, ApiError},
     follow::{board::Board, card},
     params::{AtImage, Params, limit, span},
-    pictures,
+    pictures::{self, Keep},
+    routes::escaped,
 };
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use hydra_proto::{ContentHash, ImageId, ModelDigest, PlotTypeName};
@@ -128,8 +129,8 @@ pub async fn one(State(app): State<App>, image: AtImage) -> Answer<Json<api::Ima
     });
     let heatmaps = whole.heatmaps.iter().filter_map(|map| {
         let model = digest(map.model_id)?;
-        let href =
-            format!("/api/v1/images/{id}/heatmap?model={model}&label={}", escaped(&map.label));
+        let (label, v) = (escaped(&map.label), map.map);
+        let href = format!("/api/v1/images/{id}/heatmap?model={model}&label={label}&v={v}");
         Some(api::Heatmap { model, label: map.label.clone(), method: map.method.clone(), href })
     });
     Ok(Json(api::ImageDetail {
@@ -146,17 +147,6 @@ pub async fn one(State(app): State<App>, image: AtImage) -> Answer<Json<api::Ima
             .map(|row| api::GivenLabel { label: row.label, who: row.who, at_us: row.at_us })
             .collect(),
     }))
-}
-
-/// A label inside an address: letters and digits stay, all else becomes `%xx` (RFC 3986).
-fn escaped(label: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-            char::from(byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    };
-    label.bytes().map(one).collect()
 }
 
 fn missing(image: &ImageId) -> ApiError {
@@ -181,7 +171,8 @@ fn file_name(app: &App, seen: &Seen) -> String {
     format!("{}_{}{chunk}", name.unwrap_or_default(), seen.run)
 }
 
-/// The picture of a card, PNG, at most 320 pixels wide.
+/// The picture of a card, PNG, at most 320 pixels wide. An image's id holds the hash of its content,
+/// and its row is written once: the address is its identity.
 #[utoipa::path(get, path = "/api/v1/images/{image}/thumbnail", tag = "images",
     params(("image" = String, Path, description = "Its id")),
     responses((status = 200, content_type = "image/png", body = [u8]), (status = 304, description = "The client has it"),
@@ -198,9 +189,9 @@ pub async fn thumbnail(
             let tag = pictures::tag("thumbnail", &blob);
             let name = file_name(&app, &seen);
             if pictures::is_known(&headers, &tag) {
-                return Ok(pictures::send(None, &tag, &name));
+                return Ok(pictures::send(None, &tag, &name, Keep::ForEver));
             }
-            Ok(pictures::send(Some(app.blobs.get(&blob).await?), &tag, &name))
+            Ok(pictures::send(Some(app.blobs.get(&blob).await?), &tag, &name, Keep::ForEver))
         }
         None => plot(&app, &seen, &headers).await,
     }
@@ -224,10 +215,10 @@ async fn plot(app: &App, seen: &Seen, headers: &HeaderMap) -> Answer<Response> {
     let tag = pictures::tag("plot", &seen.content);
     let name = file_name(app, seen);
     if pictures::is_known(headers, &tag) {
-        return Ok(pictures::send(None, &tag, &name));
+        return Ok(pictures::send(None, &tag, &name, Keep::ForEver));
     }
     let bytes = app.blobs.get(&seen.content).await?;
-    Ok(pictures::send(Some(app.painter.plot(bytes).await?), &tag, &name))
+    Ok(pictures::send(Some(app.painter.plot(bytes).await?), &tag, &name, Keep::ForEver))
 }
 
 /// Which heat map.
@@ -240,6 +231,10 @@ pub struct HeatmapParams {
     /// Digest of the model; that of the verdict, if not given.
     #[param(value_type = Option<String>)]
     model: Option<ModelDigest>,
+    /// Hash of the map, as in the addresses that lists give: with it the answer may be kept for
+    /// ever, without it one asks again each time.
+    #[param(value_type = Option<String>)]
+    v: Option<ContentHash>,
 }
 
 /// A heat map, PNG: coloured (inferno), its weight as opacity, to be laid over the plot.
@@ -257,11 +252,13 @@ pub async fn heatmap(
     let blob = heatmap_blob(&app, &seen, &params).await?;
     let tag = pictures::tag("heatmap", &blob);
     let name = format!("{}_heatmap", file_name(&app, &seen));
+    // Without its hash, or with that of a map that was drawn anew since, the address is no identity.
+    let keep = if params.v == Some(blob) { Keep::ForEver } else { Keep::Ask };
     if pictures::is_known(&headers, &tag) {
-        return Ok(pictures::send(None, &tag, &name));
+        return Ok(pictures::send(None, &tag, &name, keep));
     }
     let bytes = app.blobs.get(&blob).await?;
-    Ok(pictures::send(Some(app.painter.heatmap(bytes).await?), &tag, &name))
+    Ok(pictures::send(Some(app.painter.heatmap(bytes).await?), &tag, &name, keep))
 }
 
 async fn heatmap_blob(app: &App, seen: &Seen, params: &HeatmapParams) -> Answer<ContentHash> {

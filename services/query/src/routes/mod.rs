@@ -67,3 +67,14 @@ pub async fn only_get() -> Response {
     let refused = ApiError::with(StatusCode::METHOD_NOT_ALLOWED, "this service only reads: GET");
     ([(header::ALLOW, "GET, HEAD")], refused).into_response()
 }
+
+/// A name inside an address: letters and digits stay, all else becomes `%xx` (RFC 3986).
+pub fn escaped(name: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    name.bytes().map(one).collect()
+}

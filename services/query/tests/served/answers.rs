@@ -37,7 +37,8 @@ async fn a_card_is_what_was_declared_released_and_seen() {
         assert_eq!(dc["latest"]["label"], "Bad");
         assert_eq!(dc["latest"]["is_bad"], true);
         assert_eq!(dc["latest"]["state"], "confirmed");
-        assert_eq!(dc["latest"]["has_heatmap"], true);
+        let map = dc["latest"]["heatmap"].as_str().unwrap();
+        assert!(map.starts_with("/api/v1/images/") && map.contains("/heatmap?v="), "{map}");
         assert_eq!((&dc["latest"]["run"], &dc["latest"]["chunk"]), (&json!(80_003), &json!(20)));
         assert_eq!(dc["incident"]["count"], 3);
         let strip = dc["strip"].as_array().unwrap();

@@ -73,7 +73,7 @@ async fn a_verdict_is_on_the_page_within_a_second_of_its_commit() {
         assert_eq!(first, "tick");
         assert_eq!(tick["run"]["run"], 80_003);
         let mut took = Vec::new();
-        for chunk in 21..26 {
+        for chunk in 21..41 {
             let fact = next_of(served, "DC_tdc", chunk);
             served.written.add(&served.db, &served.blobs, std::slice::from_ref(&fact)).await;
             let committed = Instant::now();
@@ -84,9 +84,8 @@ async fn a_verdict_is_on_the_page_within_a_second_of_its_commit() {
             let hall = served.get("/hall").await;
             assert!(hall["version_of_state"].as_u64() >= change["version_of_state"].as_u64());
         }
-        took.sort_unstable();
         println!("on the page after {took:?}");
-        assert!(took[2] <= Duration::from_secs(1), "{took:?}");
+        assert!(took.iter().all(|one| *one <= Duration::from_secs(1)), "{took:?}");
     })
     .await;
 }
@@ -100,7 +99,7 @@ async fn an_incident_is_told_when_it_rises_and_when_it_is_over() {
         served.written.add(&served.db, &served.blobs, &[bad.clone()]).await;
         let (card, change) = events.card("DC_tdc").await;
         assert_eq!(card["incident"]["count"], 1);
-        assert_eq!(card["latest"]["has_heatmap"], true);
+        assert!(card["latest"]["heatmap"].as_str().unwrap().contains("/heatmap?v="));
         let raised = &change["incidents"][0];
         assert_eq!(
             (raised["plot_type"].as_str(), &raised["cleared_at_us"]),

@@ -4,11 +4,17 @@ use crate::hall::{Fact, Served, on_each, problem};
 use hydra_vision::{Limits, Workbench};
 use reqwest::{Response, header::HeaderMap};
 
+/// How a browser may keep what is its own identity, and what it must ask for again.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const ASK: &str = "public, no-cache";
+
 fn check_headers(path: &str, headers: &HeaderMap) {
     let text = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap());
     assert_eq!(text("content-type"), "image/png", "{path}");
     assert_eq!(text("x-content-type-options"), "nosniff", "{path}");
-    assert_eq!(text("cache-control"), "public, max-age=31536000, immutable", "{path}");
+    let is_identity = !path.contains("/heatmap") || path.contains("v=");
+    let keep = if is_identity { FOR_EVER } else { ASK };
+    assert_eq!(text("cache-control"), keep, "{path}");
     assert!(text("content-security-policy").starts_with("default-src 'none'"), "{path}");
     assert!(text("content-disposition").starts_with("inline; filename="), "{path}");
     assert!(text("etag").len() > 60, "{path}");
@@ -99,6 +105,43 @@ async fn a_picture_that_the_browser_has_is_not_sent_again() {
             assert_eq!(again.status(), 304, "{kind}");
             assert_eq!(again.headers()["cache-control"], headers["cache-control"]);
             assert!(again.bytes().await.unwrap().is_empty());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_heat_map_that_is_drawn_anew_has_another_address_and_no_old_one_is_kept() {
+    on_each(async |served| {
+        use hydra_store::{
+            entity::heatmap::{self, Column},
+            orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
+        };
+        let bad = served.written.fact("DC_occupancy", 80_001, Some(12)).id;
+        let of = async || served.get(&format!("/images/{bad}")).await["heatmap"].clone();
+        let (old, bare) = (of().await, format!("/api/v1/images/{bad}/heatmap"));
+        let (_, first) = picture(served, old.as_str().unwrap()).await;
+        let etag = picture(served, &bare).await.0["etag"].clone();
+
+        let map = hydra_vision::Map::from_values(4, 2, vec![255, 9, 9, 9, 0, 0, 0, 0]).unwrap();
+        let map = served.blobs.put(map.to_png().into()).await.unwrap().as_bytes().to_vec();
+        let anew = heatmap::Entity::update_many()
+            .col_expr(Column::Map, Expr::value(map))
+            .filter(Column::ImageId.eq(bad.as_bytes().to_vec()));
+        served.db.run(|pool| async move { anew.exec(&pool).await }).await.unwrap();
+
+        let new = of().await;
+        assert_ne!(new, old, "another map has another address");
+        let (_, second) = picture(served, new.as_str().unwrap()).await;
+        assert_ne!(first, second);
+        // who asks without the hash, or with the old one, gets what is there now, and keeps nothing
+        let asked = served.client.get(format!("{}{bare}", served.url));
+        let again = asked.header("if-none-match", etag).send().await.unwrap();
+        assert_eq!(again.status(), 200);
+        for path in [&bare, old.as_str().unwrap()] {
+            let answer = served.raw(path).await;
+            assert_eq!(answer.headers()["cache-control"], ASK, "{path}");
+            assert_eq!(answer.bytes().await.unwrap(), second, "{path}");
         }
     })
     .await;

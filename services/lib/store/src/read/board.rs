@@ -6,7 +6,7 @@ use crate::{
     entity::{dead_letter, heatmap, image, sequence},
     id,
 };
-use hydra_proto::ImageId;
+use hydra_proto::{ContentHash, ImageId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// How far the database has come.
@@ -74,6 +74,8 @@ pub struct HeatmapMark {
     pub model_id: i32,
     /// The class.
     pub label: String,
+    /// Blob key of the map.
+    pub map: ContentHash,
 }
 
 /// What came after commit `since`, up to commit `upto`, in pieces of about `limit` images: where
@@ -117,17 +119,18 @@ async fn fresh_heatmaps<C: ConnectionTrait>(
     upto: i64,
 ) -> Result<Vec<HeatmapMark>, StoreError> {
     use heatmap::Column as C;
-    let rows: Vec<(Vec<u8>, i32, String)> = heatmap::Entity::find()
+    let rows: Vec<(Vec<u8>, i32, String, Vec<u8>)> = heatmap::Entity::find()
         .select_only()
-        .columns([C::ImageId, C::ModelId, C::Label])
+        .columns([C::ImageId, C::ModelId, C::Label, C::Map])
         .filter(C::CommitNo.gt(since))
         .filter(C::CommitNo.lte(upto))
         .into_tuple()
         .all(db)
         .await?;
     rows.into_iter()
-        .map(|(image, model_id, label)| {
-            Ok(HeatmapMark { image: id::image(&image)?, model_id, label })
+        .map(|(image, model_id, label, map)| {
+            let (image, map) = (id::image(&image)?, id::content(&map)?);
+            Ok(HeatmapMark { image, model_id, label, map })
         })
         .collect()
 }

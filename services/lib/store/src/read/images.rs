@@ -11,7 +11,7 @@ use hydra_proto::{ContentHash, ImageId, events::VerdictState};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// An image with the verdict that counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +54,8 @@ pub struct Seen {
     pub reason: String,
     /// What the active model said.
     pub said: Option<Said>,
-    /// Whether there is a heat map of that label.
-    pub has_heatmap: bool,
+    /// Blob key of the heat map of that label, if there is one.
+    pub heatmap: Option<ContentHash>,
 }
 
 /// What one model said of one image.
@@ -208,7 +208,7 @@ async fn with_verdicts<C: ConnectionTrait>(
     verdicts.join(rows)
 }
 
-/// Adds the verdicts that count and whether heat maps are there.
+/// Adds the verdicts that count and their heat maps.
 pub(super) async fn complete<C: ConnectionTrait>(
     db: &C,
     rows: Vec<image::Model>,
@@ -220,12 +220,12 @@ pub(super) async fn complete<C: ConnectionTrait>(
 /// What was said of some images.
 struct Verdicts {
     said: HashMap<Vec<u8>, prediction::Model>,
-    heat: HashSet<(Vec<u8>, i32, String)>,
+    heat: HashMap<(Vec<u8>, i32, String), Vec<u8>>,
 }
 
 impl Verdicts {
     async fn of<C: ConnectionTrait>(db: &C, ids: &[Vec<u8>]) -> Result<Self, StoreError> {
-        let mut all = Self { said: HashMap::with_capacity(ids.len()), heat: HashSet::new() };
+        let mut all = Self { said: HashMap::with_capacity(ids.len()), heat: HashMap::new() };
         for chunk in ids.chunks(CHUNK) {
             let ids = listed(chunk.to_vec());
             let said = prediction::Entity::find()
@@ -238,13 +238,16 @@ impl Verdicts {
                     heatmap::Column::ImageId,
                     heatmap::Column::ModelId,
                     heatmap::Column::Label,
+                    heatmap::Column::Map,
                 ])
                 .filter(heatmap::Column::ImageId.is_in(ids))
                 .into_tuple()
                 .all(db);
             let (said, heat) = futures::try_join!(said, heat)?;
             all.said.extend(said.into_iter().map(|row| (row.image_id.clone(), row)));
-            all.heat.extend::<Vec<(Vec<u8>, i32, String)>>(heat);
+            let heat: Vec<(Vec<u8>, i32, String, Vec<u8>)> = heat;
+            let heat = heat.into_iter();
+            all.heat.extend(heat.map(|(image, model, label, map)| ((image, model, label), map)));
         }
         Ok(all)
     }
@@ -253,10 +256,10 @@ impl Verdicts {
         rows.into_iter()
             .map(|row| {
                 let said = self.said.remove(&row.id).map(Said::from_row).transpose()?;
-                let has_heatmap = said.as_ref().is_some_and(|said| {
-                    self.heat.contains(&(row.id.clone(), said.model_id, said.label.clone()))
+                let heatmap = said.as_ref().and_then(|said| {
+                    self.heat.remove(&(row.id.clone(), said.model_id, said.label.clone()))
                 });
-                Seen::from_row(row, said, has_heatmap)
+                Seen::from_row(row, said, heatmap.as_deref())
             })
             .collect()
     }
@@ -266,7 +269,7 @@ impl Seen {
     fn from_row(
         row: image::Model,
         said: Option<Said>,
-        has_heatmap: bool,
+        heatmap: Option<&[u8]>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             id: id::image(&row.id)?,
@@ -288,7 +291,7 @@ impl Seen {
             stored: row.stored,
             reason: row.no_verdict_reason.unwrap_or_default(),
             said,
-            has_heatmap,
+            heatmap: heatmap.map(id::content).transpose()?,
         })
     }
 }

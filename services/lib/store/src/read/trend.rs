@@ -12,7 +12,7 @@ use crate::{
 };
 use hydra_proto::{ImageId, events::VerdictState};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One verdict over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -204,6 +204,37 @@ pub async fn releases(
                 })
             })
             .collect()
+    })
+    .await
+}
+
+/// Row ids of the plot types that had an active model at some time of a range.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn judged_in(db: &Database, span: Span) -> Result<HashSet<i32>, StoreError> {
+    use release_event::Column as C;
+    db.run(move |pool| async move {
+        let events: Vec<(i32, i64, Option<i32>)> = release_event::Entity::find()
+            .select_only()
+            .columns([C::PlotTypeId, C::AtUs, C::ModelId])
+            .filter(C::Action.ne("candidate"))
+            .filter(C::AtUs.lt(span.to_us))
+            .order_by_asc(C::AtUs)
+            .order_by_asc(C::Id)
+            .into_tuple()
+            .all(&pool)
+            .await?;
+        let mut judged = HashSet::new();
+        for (plot_type_id, at_us, model_id) in events {
+            if model_id.is_some() {
+                judged.insert(plot_type_id);
+            } else if at_us <= span.from_us {
+                // what was in force before ended before the range began
+                judged.remove(&plot_type_id);
+            }
+        }
+        Ok::<_, StoreError>(judged)
     })
     .await
 }
