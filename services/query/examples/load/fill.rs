@@ -157,9 +157,11 @@ async fn declare(db: &Database, from_us: i64, to_us: i64, last_run: u64) -> Hall
     }
     for plot in 0..PLOTS {
         text += &format!(
-            "[[plot_type]]\nname = \"D{}_plot_{plot:02}\"\ndetector = \"D{}\"\ncadence_s = 300\n",
+            "[[plot_type]]\nname = \"D{}_plot_{plot:02}\"\ndetector = \"D{}\"\ngroup = \"G{}\"\n\
+             cadence_s = 300\n",
             plot / 10,
-            plot / 10
+            plot / 10,
+            plot % 5
         );
     }
     let by = || By { who: "load".into(), why: String::new() };
