@@ -30,15 +30,22 @@ export function address(path: string, params: Record<string, Value> = {}): strin
   return BASE + path + (text ? `?${text}` : '');
 }
 
-/** One resource. */
+/** An answer is waited for so long; the server itself gives up after 10 s. */
+export const PATIENCE_MS = 15_000;
+
+/** One resource. A server or a network that swallows the question is told as `Refused` too. */
 export async function get<T>(path: string, params: Record<string, Value> = {}, signal?: AbortSignal): Promise<T> {
-  let answer: Response;
+  const late = AbortSignal.timeout(PATIENCE_MS);
+  const either = signal ? AbortSignal.any([signal, late]) : late;
   try {
-    answer = await fetch(address(path, params), { signal: signal ?? null, headers: { accept: 'application/json' } });
+    return await answered<T>(await fetch(address(path, params), { signal: either, headers: { accept: 'application/json' } }));
   } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new Refused(0, 'The server does not answer.');
+    if (signal?.aborted || error instanceof Refused) throw error;
+    throw new Refused(0, late.aborted ? `The server has not answered within ${PATIENCE_MS / 1000} s.` : 'The server does not answer.');
   }
+}
+
+async function answered<T>(answer: Response): Promise<T> {
   if (answer.ok) return (await answer.json()) as T;
   const problem = (await answer.json().catch(() => null)) as Problem | null;
   throw new Refused(answer.status, problem?.detail ?? `The server answered ${answer.status}.`);
@@ -64,7 +71,8 @@ export async function getAll<T>(
 /** A path part that is a name. */
 export const part = encodeURIComponent;
 
-/** Where a picture is. Pictures never change: their addresses are their identity. */
+/** Where a picture is. Those of a plot are named by its content and never change; a heat map may be
+ * drawn anew, so lists give its address with its hash, and this one is asked for again each time. */
 export const picture = {
   thumbnail: (image: string) => `${BASE}/images/${image}/thumbnail`,
   original: (image: string) => `${BASE}/images/${image}/original`,

@@ -3,7 +3,8 @@ import { share } from './shared';
 import { SILENCE_MS, Stream, type Frame } from './stream';
 import type { Change, Tick } from './types';
 
-const LOOK_MS = 250;
+/** With the silence, less than the three seconds after which a page must be grey. */
+const LOOK_MS = 100;
 
 export interface Listener {
   tick(tick: Tick): void;

@@ -150,7 +150,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The picture of a card, PNG, at most 320 pixels wide. */
+        /**
+         * The picture of a card, PNG, at most 320 pixels wide. An image's id holds the hash of its content,
+         *     and its row is written once: the address is its identity.
+         */
         get: operations["thumbnail"];
         put?: never;
         post?: never;
@@ -239,10 +242,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Sequences of Bad, Unconfirmed and Novel, by the time of their newest image, newest first. A
-         *     range is at most 92 days long.
-         */
+        /** Sequences of Bad, Unconfirmed and Novel, by the time of their newest image, newest first. */
         get: operations["list"];
         put?: never;
         post?: never;
@@ -382,8 +382,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Which time of which detector analysis can trust, for one run. The intervals of a detector cover
-         *     the run without hole; gaps are said as `unknown`.
+         * Which time of which detector analysis can trust, for one run, in the order of the detectors, then
+         *     of time. The intervals of a detector cover the run without hole; gaps are said as `unknown`, and so
+         *     is a run in which a plot type that a model was to watch did not come.
          */
         get: operations["quality"];
         put?: never;
@@ -679,7 +680,7 @@ export interface components {
         Health: "well" | "idle" | "slow" | "down" | "never" | "unknown";
         /** @description A heat map: what weighed for a class. */
         Heatmap: {
-            /** @description Where the picture is, coloured, with the weight as opacity. */
+            /** @description Where the picture is, coloured, with the weight as opacity; changes with the map. */
             href: string;
             /** @description The class that it explains. */
             label: string;
@@ -1268,6 +1269,40 @@ export interface components {
          * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
          *     nor hides an entry.
          */
+        Page_QualityInterval: {
+            /** @description The entries, in the order that the list documents. */
+            items: {
+                /** @description The detector. */
+                detector: string;
+                /**
+                 * Format: int64
+                 * @description Begin, included.
+                 */
+                from_us: number;
+                /** @description The plot types that decided it; of a Good one none. */
+                plot_types: string[];
+                /**
+                 * Format: int64
+                 * @description Run number.
+                 */
+                run: number;
+                /** @description Who says so. */
+                source: components["schemas"]["QualitySource"];
+                /**
+                 * Format: int64
+                 * @description End, not included.
+                 */
+                to_us: number;
+                /** @description How it was. */
+                verdict: components["schemas"]["Quality"];
+            }[];
+            /** @description Pass it as `cursor` to read on; `null` at the end. Opaque: a changed one is refused. */
+            next: string | null;
+        };
+        /**
+         * @description One page of a list. Pages are cut by key, so that what comes in meanwhile neither repeats
+         *     nor hides an entry.
+         */
         Page_Run: {
             /** @description The entries, in the order that the list documents. */
             items: {
@@ -1351,8 +1386,11 @@ export interface components {
                  * @description When the verdict was committed.
                  */
                 decided_at_us: number;
-                /** @description Whether a heat map of the label is there. */
-                has_heatmap: boolean;
+                /**
+                 * @description Where the heat map of the label is; the address changes with the map. `null` where there is
+                 *     none.
+                 */
+                heatmap?: string | null;
                 /**
                  * Format: int64
                  * @description Height of the original in pixels.
@@ -1834,8 +1872,11 @@ export interface components {
              * @description When the verdict was committed.
              */
             decided_at_us: number;
-            /** @description Whether a heat map of the label is there. */
-            has_heatmap: boolean;
+            /**
+             * @description Where the heat map of the label is; the address changes with the map. `null` where there is
+             *     none.
+             */
+            heatmap: string | null;
             /**
              * Format: int64
              * @description Height of the original in pixels.
@@ -2128,6 +2169,11 @@ export interface operations {
                 label?: string;
                 /** @description Digest of the model; that of the verdict, if not given. */
                 model?: string;
+                /**
+                 * @description Hash of the map, as in the addresses that lists give: with it the answer may be kept for
+                 *     ever, without it one asks again each time.
+                 */
+                v?: string;
             };
             header?: never;
             path: {
@@ -2669,6 +2715,13 @@ export interface operations {
                 detector?: string;
                 /** @description `json` (if not given) or `csv`. */
                 format?: components["schemas"]["Format"];
+                /**
+                 * @description Entries in a page, 1 to 1000; 100 if not given. A `csv` for which neither this nor `cursor` is
+                 *     given is the whole run in one file.
+                 */
+                limit?: number;
+                /** @description `next` of the page before; of a `csv` it is in the header `link`. */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -2681,7 +2734,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["QualityInterval"][];
+                    "application/json": components["schemas"]["Page_QualityInterval"];
                     "text/csv": string;
                 };
             };

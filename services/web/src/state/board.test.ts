@@ -3,7 +3,7 @@ import { tiles } from './board';
 import type { Kind } from './card';
 
 const child = (name: string, detector: string, kind: Kind, title: string = kind) => ({
-  plot: { name, detector, disabled: kind === 'disabled' },
+  plot: { name, detector, disabled: kind === 'disabled', discovered: kind === 'discovered' },
   state: { kind, title, reason: '', was: '', calls: false },
 });
 
@@ -27,6 +27,11 @@ test('tiles stand where their detector first occurs, whatever its state', () => 
   const names = (first: Kind) => tiles([child('a', 'A', first), child('b', 'B', 'bad'), child('c', '', 'discovered')]).map((t) => t.detector);
   expect(names('good')).toEqual(['A', 'B', 'Discovered']);
   expect(names('bad')).toEqual(names('good'));
+});
+
+test('a declared plot without a detector is not discovered', () => {
+  const [other, found] = tiles([child('a', '', 'good'), child('b', '', 'discovered')]);
+  expect([other?.detector, other?.group, found?.detector, found?.group]).toEqual(['Other plots', 's:Other plots', 'Discovered', 's:Discovered']);
 });
 
 test('different labels are named together', () => {

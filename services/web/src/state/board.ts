@@ -1,8 +1,12 @@
 /** The board: one tile a detector, and its worst plot type decides. Pure, so that it can be tested. */
 import { KINDS, type CardState, type Kind } from './card';
+import { sectionOf } from './view';
 
 export interface Tile {
+  /** The detector, or what plots without one are called. */
   detector: string;
+  /** The group of the Run page that holds its cards. */
+  group: string;
   kind: Kind;
   title: string;
   /** Plot types in each state, worst first, without those at zero. */
@@ -12,7 +16,7 @@ export interface Tile {
 }
 
 interface Child {
-  plot: { name: string; detector: string; disabled: boolean };
+  plot: { name: string; detector: string; disabled: boolean; discovered: boolean };
   state: CardState;
 }
 
@@ -21,7 +25,7 @@ interface Child {
 export function tiles(children: readonly Child[]): Tile[] {
   const byDetector = new Map<string, Child[]>();
   for (const child of children) {
-    const name = child.plot.detector || 'Discovered';
+    const name = sectionOf(child.plot);
     const list = byDetector.get(name);
     if (list) list.push(child);
     else byDetector.set(name, [child]);
@@ -38,6 +42,7 @@ function tile(detector: string, children: readonly Child[]): Tile {
   const titles = new Set(worst.map((child) => child.state.title));
   return {
     detector,
+    group: children[0]?.plot.detector ? `d:${detector}` : `s:${detector}`,
     kind,
     title: titles.size === 1 ? (worst[0]?.state.title ?? '') : kind === 'other' ? 'Other labels' : (worst[0]?.state.title ?? ''),
     counts,

@@ -25,7 +25,7 @@ function verdict(over: Partial<Verdict> = {}): Verdict {
     reason: '',
     note: '',
     model: 'b'.repeat(64),
-    has_heatmap: false,
+    heatmap: null,
     kept: true,
     width: 1380,
     height: 640,

@@ -4,6 +4,8 @@ import { Link } from '../api/link';
 import type { Change, Hall as HallFacts, Incident, PlotType, StripItem, Tick } from '../api/types';
 import { alarms } from './alarms.svelte';
 import { cardState, type CardState, type Context, type Kind } from './card';
+import { whyNothingComes } from './empty';
+import { touchesLog } from './log';
 
 /** The database did not answer for so long: what is shown is old although the server speaks. */
 const DATABASE_SILENCE_US = 5e6;
@@ -47,6 +49,8 @@ class Hall {
   /** The server's clock, a step a second. */
   nowUs = $state(Date.now() * 1000);
   problem = $state('');
+  /** Grows whenever the log may be another: trouble came, went on or ended, or all was read anew. */
+  pulse = $state(0);
 
   context: Context = $derived({
     nowUs: this.nowUs,
@@ -58,6 +62,14 @@ class Hall {
   });
   /** Whether what is shown may be taken for now. */
   isLive = $derived(this.link === 'up');
+  /** Why nothing comes now; empty while something does. */
+  quiet: string = $derived(
+    whyNothingComes({
+      ...this.context,
+      link: this.link,
+      lastImageUs: (this.tick ?? this.facts)?.last_image?.arrived_at_us ?? null,
+    }),
+  );
   /** Cards in each state. */
   counts: ReadonlyMap<Kind, number> = $derived.by(() => {
     const counts = new Map<Kind, number>();
@@ -115,12 +127,15 @@ class Hall {
   }
 
   #onChange(change: Change): void {
+    let isTrouble = change.incidents.length > 0;
     for (const plot of change.plot_types) {
       const cell = this.byName.get(plot.name);
+      isTrouble ||= touchesLog(cell?.plot.latest ?? null, plot.strip);
       if (cell) cell.apply(plot, change.version_of_state);
       else this.cells = [...this.cells, new Cell(plot)];
     }
     this.#setIncidents(change.incidents);
+    if (isTrouble) this.pulse++;
   }
 
   #setIncidents(changed: readonly Incident[]): void {
@@ -160,6 +175,7 @@ class Hall {
       this.cells = keepPlaces(isAnother ? [] : this.cells, plots, facts.version_of_state);
       this.incidents = incidents;
       alarms.read(incidents);
+      this.pulse++;
       this.problem = '';
       if (facts.version_of_state < this.#wanted) this.#again = true;
       this.#wanted = 0;

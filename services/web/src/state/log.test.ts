@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { LogEntry } from '../api/types';
-import { logSections, refreshed } from './log';
+import type { LogEntry, Verdict } from '../api/types';
+import { appended, logSections, refreshed, touchesLog } from './log';
 
 const entry = (id: string, detector: string, run: number, hour: number): LogEntry => {
   const mark = { image: '', run, chunk: 1, at_us: new Date(2026, 10, 23, hour).getTime() * 1000 };
@@ -28,4 +28,23 @@ test('a page that is all, or that does not meet what is known, stands alone', ()
   expect(refreshed({ items: [entries[0]!], next: null }, known)).toEqual({ items: [entries[0]], next: null });
   const other = { items: [entry('z', 'A', 102, 40)], next: 'beyond z' };
   expect(refreshed(other, known)).toEqual(other);
+});
+
+test('what begins, lengthens or ends an entry touches the log, and nothing else', () => {
+  const said = (state: 'confirmed' | 'unconfirmed' | 'novel' | 'no_verdict', is_bad = false) => ({ state, is_bad });
+  const good = said('confirmed');
+  expect(touchesLog(good, [good])).toBe(false);
+  expect(touchesLog(null, [said('no_verdict')])).toBe(false);
+  for (const trouble of [said('unconfirmed'), said('novel'), said('confirmed', true)]) {
+    expect(touchesLog(good, [trouble])).toBe(true);
+    expect(touchesLog(trouble, [good])).toBe(true);
+    expect(touchesLog(trouble, [])).toBe(false);
+  }
+});
+
+test('pages of images follow each other without a repetition', () => {
+  const verdict = (image: string) => ({ image }) as Verdict;
+  const known = ['a', 'b'].map(verdict);
+  expect(appended(known, ['b', 'c'].map(verdict)).map((one) => one.image)).toEqual(['a', 'b', 'c']);
+  expect(appended(known, [])).toBe(known);
 });

@@ -1,5 +1,5 @@
 /** The log in sections: by time, by detector or by run. Pure, so that it can be tested. */
-import type { LogEntry } from '../api/types';
+import type { LogEntry, StripItem, Verdict } from '../api/types';
 import { day } from './time';
 
 export type By = 'time' | 'detector' | 'run';
@@ -45,4 +45,19 @@ export function logSections(entries: readonly LogEntry[], by: By): LogSection[] 
   }));
   sorted.sort((a, b) => a.title.localeCompare(b.title, 'en', { numeric: true }));
   return by === 'detector' ? sorted : sorted.reverse();
+}
+
+type Said = Pick<StripItem, 'state' | 'is_bad'>;
+const isTrouble = (said: Said) => said.is_bad || said.state === 'unconfirmed' || said.state === 'novel';
+
+/** Whether new verdicts of a plot type begin, lengthen or end an entry of the log. */
+export function touchesLog(before: Said | null, fresh: readonly Said[]): boolean {
+  return fresh.some(isTrouble) || (fresh.length > 0 && before !== null && isTrouble(before));
+}
+
+/** Images that were read, with those of the next page behind them, each once. */
+export function appended(known: readonly Verdict[], page: readonly Verdict[]): readonly Verdict[] {
+  const ids = new Set(known.map((verdict) => verdict.image));
+  const fresh = page.filter((verdict) => !ids.has(verdict.image));
+  return fresh.length === 0 ? known : [...known, ...fresh];
 }

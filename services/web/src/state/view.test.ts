@@ -36,6 +36,7 @@ test('search, groups, states and hiding choose', () => {
   expect(names({ search: 'A' })).toEqual(['A: a1 a2']);
   expect(names({ group: 'd:B' })).toEqual(['B: b1']);
   expect(names({ group: 'g:Start' })).toEqual(['A: a2']);
+  expect(names({ group: 's:Discovered' })).toEqual(['Discovered: n']);
   expect(names({ group: 'o:Mine', own: new Map([['Mine', ['n', 'a1']]]) })).toEqual(['A: a1', 'Discovered: n']);
   expect(names({ group: 'o:Gone' })).toEqual([]);
   expect(names({ only: new Set<Kind>(['bad']) })).toEqual(['A: a1']);

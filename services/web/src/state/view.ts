@@ -4,7 +4,8 @@ import type { CardState, Kind } from './card';
 export interface View {
   /** Part of a name, any case. */
   search: string;
-  /** A detector (`d:DC`), a group of the catalog (`g:Start of shift`) or an own one (`o:Mine`). */
+  /** A detector (`d:DC`), a section of plots without one (`s:Discovered`), a group of the catalog
+   * (`g:Start of shift`) or an own one (`o:Mine`). */
   group: string;
   /** Own groups: name to plot types. */
   own: ReadonlyMap<string, readonly string[]>;
@@ -26,13 +27,18 @@ export interface Section<T> {
   cards: T[];
 }
 
+/** Where a plot belongs: its detector; declared without one it is not discovered. */
+export function sectionOf(plot: { detector: string; discovered: boolean }): string {
+  return plot.detector || (plot.discovered ? 'Discovered' : 'Other plots');
+}
+
 /** Sections in a fixed order: pinned, the detectors as the catalog has them, discovered. Within
  * a section the order of the catalog. State changes move no card. */
 export function sections<T extends Shown>(cells: readonly T[], view: View): Section<T>[] {
   const byTitle = new Map<string, T[]>();
   const pinned: T[] = [];
   for (const cell of cells) {
-    const title = cell.plot.detector || (cell.plot.discovered ? 'Discovered' : 'Other plots');
+    const title = sectionOf(cell.plot);
     // A section keeps its place although none of its cards may be shown.
     if (!byTitle.has(title)) byTitle.set(title, []);
     if (!isShown(cell, view)) continue;
@@ -53,6 +59,7 @@ export function isShown(cell: Shown, view: View): boolean {
 function isIn(plot: Shown['plot'], view: View): boolean {
   const [kind, name] = [view.group.slice(0, 2), view.group.slice(2)];
   if (kind === 'd:') return plot.detector === name;
+  if (kind === 's:') return plot.detector === '' && sectionOf(plot) === name;
   if (kind === 'g:') return plot.group === name;
   if (kind === 'o:') return view.own.get(name)?.includes(plot.name) ?? false;
   return true;
