@@ -25,6 +25,8 @@ export function site(options = {}) {
   after(async () => {
     await site.chrome?.close();
     site.server?.close();
+    // the stand-in must not say what the real service would not
+    assert.deepEqual([...(site.server?.drift ?? [])], []);
   });
   return site;
 }
