@@ -31,6 +31,8 @@ const shots = [
   ['plot-dark', `/plot/${encodeURIComponent(bad)}?theme=dark`, wide],
   ['plot-light', `/plot/${encodeURIComponent(bad)}?theme=light`, wide],
   ['plot-phone', `/plot/${encodeURIComponent(bad)}?theme=dark`, phone],
+  ['plot-why', `/plot/${encodeURIComponent(bad)}?theme=light&why=${Date.now() * 1000}`, { ...wide, whole: true }],
+  ['log-empty', '/log?theme=light&from=1000000&to=900000000', wide],
   ['status-dark', '/status?theme=dark', wide],
   ['status-light', '/status?theme=light', wide],
   ['status-phone', '/status?theme=dark', phone],
@@ -45,7 +47,7 @@ for (const [name, path, options] of shots) {
   if (only && !name.includes(only)) continue;
   const { page, faults, context } = await open(chrome, server.url + path, options);
   await page.waitForTimeout(1500);
-  await page.screenshot({ path: `${folder}${name}.png` });
+  await page.screenshot({ path: `${folder}${name}.png`, fullPage: options.whole ?? false });
   console.log(name, faults.length > 0 ? faults : '');
   await context.close();
 }

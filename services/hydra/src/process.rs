@@ -68,9 +68,12 @@ impl Process {
                 .await
                 .with_context(|| format!("the role {} cannot start", role.name()))?;
         }
-        let Parts { database, transport, health, stop, .. } = self.parts.clone();
+        let Parts { config, database, transport, health, stop, .. } = self.parts.clone();
         health.well(STARTING);
-        let beats = heartbeats::beat(roles.to_vec(), database, Some(transport), health, stop);
+        // who may only read leaves no sign of life, and does not try to
+        let is_mute = |role: &Role| *role == Role::Query && config.database.read_only;
+        let signing = roles.iter().copied().filter(|role| !is_mute(role)).collect();
+        let beats = heartbeats::beat(signing, database, Some(transport), health, stop);
         self.spawn("signs of life", async move {
             beats.await;
             Ok(())

@@ -1,33 +1,12 @@
-// The pages on the real service: HYDRA_URL is where it answers, HYDRA_ORDERS where the hall is told
-// what happens. Started by services/query/tests/served/browser.rs.
+// The pages on the real service: what each shows, live, through a network that can fail.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { browser, open as openPage, violations } from '../browser.mjs';
+import { violations } from '../browser.mjs';
 import { card, eventually, kindOf } from '../setup.mjs';
+import { close, get, launch, open, order, phone, shots, url as HYDRA_URL } from './real.mjs';
 
-const { HYDRA_URL, HYDRA_ORDERS } = process.env;
-const shots = new URL('../../../shots/', import.meta.url).pathname;
-const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
-let chrome;
-
-before(async () => {
-  mkdirSync(shots, { recursive: true });
-  chrome = await browser();
-});
-after(() => chrome?.close());
-
-async function open(path, options) {
-  const opened = await openPage(chrome, HYDRA_URL + path, options);
-  await opened.page.waitForFunction(() => document.querySelector('.app')?.dataset.link === 'up', null, { timeout: 15_000 });
-  return opened;
-}
-async function order(what, params) {
-  const answer = await fetch(`${HYDRA_ORDERS}/${what}?${new URLSearchParams(params)}`, { method: 'POST' });
-  assert.equal(answer.status, 200, what);
-  return answer.text();
-}
-const get = async (path) => (await fetch(`${HYDRA_URL}/api/v1${path}`)).json();
+before(launch);
+after(close);
 
 test('every plot type is on its card in the state that the database says', async () => {
   const { page, faults } = await open('/');
@@ -47,7 +26,7 @@ test('a verdict is on its card within a second of its commit, with its heat map,
   await order('verdict', { plot: 'DC_tdc', label: 'Good' });
   await eventually('a verdict heals what was given up', async () => (await kindOf(page, 'DC_tdc')) === 'good');
   const took = [];
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 10; i++) {
     await order('verdict', { plot: 'DC_tdc', label: 'Bad' });
     const begun = Date.now();
     await eventually('Bad', async () => (await kindOf(page, 'DC_tdc')) === 'bad');
@@ -61,9 +40,8 @@ test('a verdict is on its card within a second of its commit, with its heat map,
     await eventually('Good again', async () => (await kindOf(page, 'DC_tdc')) === 'good');
     await eventually('cleared', async () => (await page.locator('.alarms li:not(.over)', { hasText: 'DC_tdc' }).count()) === 0);
   }
-  took.sort((a, b) => a - b);
   console.log(`# on the page after ${took.join(', ')} ms`);
-  assert.ok(took[1] <= 1_000, `${took} ms`);
+  assert.ok(Math.max(...took) <= 1_000, `${took} ms`);
   assert.deepEqual(faults, []);
   await page.context().close();
 });
@@ -74,8 +52,8 @@ test('a network that swallows everything greys the page and says so, and it come
   await order('network', { silent: true });
   const begun = Date.now();
   await eventually('it says so', () => page.getByText('No link to the server since').count(), 8_000);
-  // the last tick may be just on its way: a second, and three without a word
-  assert.ok(Date.now() - begun <= 4_000, `${Date.now() - begun} ms`);
+  console.log(`# grey after ${Date.now() - begun} ms`);
+  assert.ok(Date.now() - begun <= 3_000, `${Date.now() - begun} ms`);
   assert.match(await card(page, 'Faraday Cup').getAttribute('class'), /past/);
   await page.screenshot({ path: `${shots}live-lost.png` });
   await order('network', { silent: false });
@@ -104,10 +82,10 @@ test('a plot that does not come in time is no longer Good: late, while images wa
   const { page } = await open('/');
   await order('verdict', { plot: 'DC_tdc', label: 'Good' });
   await eventually('young', async () => (await kindOf(page, 'DC_tdc')) === 'good');
-  await order('cadence', { plot: 'DC_tdc', seconds: 1 });
+  await order('declare', { plot: 'DC_tdc', seconds: 1 });
   await eventually('late', async () => (await kindOf(page, 'DC_tdc')) === 'late', 25_000);
   assert.match(await card(page, 'DC_tdc').innerText(), /Was Good. Queued in Hydra: 12 images wait/);
-  await order('cadence', { plot: 'DC_tdc', seconds: 60 });
+  await order('declare', { plot: 'DC_tdc', seconds: 60 });
   await eventually('as declared', async () => (await kindOf(page, 'DC_tdc')) === 'good');
   await page.context().close();
 });
@@ -138,7 +116,7 @@ test('links lead to the image, the entry and the explanation that they name', as
   await page.getByText('80001.0002').first().waitFor();
   await page.getByText('only 3 Bad plots').waitFor();
   await page.getByText('A person has labelled this image Bad since').waitFor();
-  await page.locator('.u-over').waitFor();
+  await page.locator('.u-over').nth(1).waitFor();
   assert.deepEqual(faults, []);
   await page.context().close();
 });
@@ -165,10 +143,15 @@ const PAGES = [
   ['board', '/board', '.tile'],
   ['status', '/status', '.dead li'],
   ['plot', '/plot/DC_occupancy', '.u-over'],
+  ['why', () => `/plot/DC_occupancy?why=${Date.now() * 1000}`, '.moved .u-over'],
+  ['entry', async () => `/log?entry=${(await get('/log?kind=bad&limit=1')).items[0].id}`, '.compare'],
+  ['tour', '/?tour=1', '.box'],
+  ['nowhere', '/nowhere', 'h1'],
   ['help', '/help', 'dl'],
 ];
-for (const [name, path, ready] of PAGES) {
+for (const [name, where, ready] of PAGES) {
   test(`axe finds nothing on ${name}, light, dark or on a phone`, async () => {
+    const path = typeof where === 'function' ? await where() : where;
     for (const [kind, options, theme] of [['dark', {}, 'dark'], ['light', {}, 'light'], ['phone', phone, 'light']]) {
       const { page, faults } = await open(`${path}${path.includes('?') ? '&' : '?'}theme=${theme}`, options);
       await page.locator(ready).first().waitFor();

@@ -58,7 +58,7 @@ test('a server that goes silent on an open connection is a lost link', async () 
   hall.hall.silent = true;
   const begun = Date.now();
   await eventually('it says so', () => page.getByText('No link to the server since').count());
-  assert.ok(Date.now() - begun <= 4000, 'a second to the next tick that does not come, and three');
+  assert.ok(Date.now() - begun <= 3000, `${Date.now() - begun} ms`);
   hall.hall.silent = false;
   await eventually('live again', async () => (await page.getByText('No link to the server').count()) === 0, 15_000);
   await page.context().close();
@@ -185,7 +185,7 @@ test('a card gives its picture, its link, its page and what there is to know', a
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await card(page, name(4)).hover();
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: `Download ${name(4)}`, exact: true }).click()]);
-  assert.match(download.suggestedFilename(), new RegExp(`^${name(4)} \\d+\\.\\d{4}\\.png$`));
+  assert.match(download.suggestedFilename(), new RegExp(`^${name(4)}_\\d+_\\d{4}\\.png$`));
   await page.getByRole('button', { name: `Share ${name(4)}`, exact: true }).click();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `${hall.server.url}/?open=${name(4)}`);
   await page.getByRole('button', { name: `About ${name(4)}`, exact: true }).click();

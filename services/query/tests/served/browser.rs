@@ -33,20 +33,60 @@ struct Control {
 struct Verdict {
     plot: PlotTypeName,
     label: String,
+    /// Reading of the beam; that of all others, if not given.
+    beam: Option<f64>,
 }
 
-/// A new image of a plot type, drawn now, with this verdict.
-async fn verdict(State(control): State<Control>, Query(wanted): Query<Verdict>) -> String {
+/// Images of a plot type, drawn just now one after the other, with these verdicts.
+async fn images(control: &Control, plot: &PlotTypeName, labels: &[&str], beam: Option<f64>) {
     let written = &control.served.written;
-    let chunk = if wanted.label == "Bad" { 10 } else { 9 };
-    let mut fact = written.of(wanted.plot.as_str()).last().map(|fact| (*fact).clone()).unwrap();
-    fact.verdict = written.fact("DC_occupancy", 80_001, Some(chunk)).verdict.clone();
-    fact.shadow = None;
-    fact.chunk = Some(control.chunk.fetch_add(1, Ordering::SeqCst));
-    fact.taken_us = now_us() - 1_000_000;
-    fact.id = ImageId::of(&fact.plot, fact.run, fact.chunk, &fact.content);
-    written.add(&control.served.db, &control.served.blobs, std::slice::from_ref(&fact)).await;
-    fact.id.to_string()
+    let last = written.of(plot.as_str()).last().map(|fact| (*fact).clone()).unwrap();
+    // a tenth of a millisecond apart, so that they come before whatever is ordered next
+    let begin_us = now_us() - 1_000_000 - labels.len() as i64 * 100;
+    let mut facts = Vec::with_capacity(labels.len());
+    for (n, label) in labels.iter().enumerate() {
+        // chunks of the first run in which such a verdict was made
+        let like = match *label {
+            "Bad" => 10,
+            "Unconfirmed" => 20,
+            "Novel" => 30,
+            _ => 9,
+        };
+        let mut fact = last.clone();
+        fact.verdict = written.fact("DC_occupancy", 80_001, Some(like)).verdict.clone();
+        fact.shadow = None;
+        fact.beam = beam.unwrap_or(fact.beam);
+        fact.chunk = Some(control.chunk.fetch_add(1, Ordering::SeqCst));
+        fact.taken_us = begin_us + n as i64 * 100;
+        fact.id = ImageId::of(&fact.plot, fact.run, fact.chunk, &fact.content);
+        facts.push(fact);
+    }
+    for batch in facts.chunks(50) {
+        written.add(&control.served.db, &control.served.blobs, batch).await;
+    }
+}
+
+/// A new image of a plot type with this verdict.
+async fn verdict(State(control): State<Control>, Query(wanted): Query<Verdict>) {
+    images(&control, &wanted.plot, &[&wanted.label], wanted.beam).await;
+}
+
+#[derive(Deserialize)]
+struct Series {
+    plot: PlotTypeName,
+    label: String,
+    times: usize,
+}
+
+/// So many images with the same verdict.
+async fn series(State(control): State<Control>, Query(wanted): Query<Series>) {
+    images(&control, &wanted.plot, &vec![wanted.label.as_str(); wanted.times], None).await;
+}
+
+/// So many images with this verdict, a Good one after each.
+async fn flicker(State(control): State<Control>, Query(wanted): Query<Series>) {
+    let both = [wanted.label.as_str(), "Good"];
+    images(&control, &wanted.plot, &both.repeat(wanted.times), None).await;
 }
 
 #[derive(Deserialize)]
@@ -62,20 +102,22 @@ async fn network(State(control): State<Control>, Query(wanted): Query<Network>) 
 }
 
 #[derive(Deserialize)]
-struct Cadence {
+struct Declared {
     plot: String,
     seconds: u32,
+    reference: Option<ImageId>,
 }
 
-/// A person declares that a plot comes so often.
-async fn cadence(State(control): State<Control>, Query(wanted): Query<Cadence>) {
+/// A person declares that a plot comes so often, and how it should look.
+async fn declare(State(control): State<Control>, Query(wanted): Query<Declared>) {
     let mut declared = catalog::Catalog::parse(CATALOG).unwrap();
     for plot in &mut declared.plot_type {
         if plot.name.as_str() == wanted.plot {
             plot.cadence_s = Some(f64::from(wanted.seconds).try_into().unwrap());
+            plot.reference = wanted.reference;
         }
     }
-    let by = By { who: "test".into(), why: "cadence".into() };
+    let by = By { who: "test".into(), why: "declared".into() };
     catalog::apply(&control.served.db, declared, false, by).await.unwrap();
 }
 
@@ -99,7 +141,9 @@ async fn the_pages_in_a_browser() {
     let router = Router::new()
         .route("/verdict", post(verdict))
         .route("/network", post(network))
-        .route("/cadence", post(cadence))
+        .route("/declare", post(declare))
+        .route("/series", post(series))
+        .route("/flicker", post(flicker))
         .with_state(control);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let orders = format!("http://{}", listener.local_addr().unwrap());

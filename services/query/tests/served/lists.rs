@@ -103,6 +103,28 @@ async fn predictions_and_trend_agree_with_each_other_and_with_the_facts() {
                 assert_eq!(of_label["threshold"].as_f64().unwrap() as f32, said.threshold);
             }
         }
+        // a past range shows what the model of that time said, whichever is active now
+        let facts = written.of("DC_occupancy");
+        let models: HashSet<_> = facts.iter().map(|f| f.verdict.as_ref().unwrap().model).collect();
+        assert_eq!(models.len(), 2);
+        for model in models {
+            let by = |f: &&&Fact| f.verdict.as_ref().unwrap().model == model;
+            let its: Vec<&Fact> = facts.iter().filter(by).copied().collect();
+            let (from, to) = (its[0].taken_us, its[its.len() - 1].taken_us + 1);
+            let path = format!("/plot-types/DC_occupancy/trend?limit=5000&from_us={from}&to_us={to}");
+            let trend = served.get(&path).await;
+            let drawn: Vec<&str> =
+                trend["images"].as_array().unwrap().iter().map(|i| i.as_str().unwrap()).collect();
+            assert_eq!(drawn, ids(its.iter().copied()));
+            for (column, label) in trend["labels"].as_array().unwrap().iter().enumerate() {
+                let place = LABELS.iter().position(|known| label == known).unwrap();
+                for (row, fact) in its.iter().enumerate() {
+                    let said = fact.verdict.as_ref().unwrap().scores[place];
+                    let drawn = trend["probabilities"][column][row].as_f64().unwrap() as f32;
+                    assert_eq!(drawn, said, "{label} of image {row}");
+                }
+            }
+        }
     })
     .await;
 }

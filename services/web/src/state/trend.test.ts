@@ -32,6 +32,8 @@ test('thresholds are those in force when each image came', () => {
 
 test('a change of model is marked, a change of thresholds alone is not', () => {
   expect(chartData(trend()).changes).toEqual([{ at: 25, model: 'm2' }]);
+  // the first model of all went live while plots came already
+  expect(chartData(trend({ releases: [release(15, 'm1', 0.6)] })).changes).toEqual([{ at: 15, model: 'm1' }]);
 });
 
 test('labels that every hall has keep their colour', () => {

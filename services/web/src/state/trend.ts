@@ -36,7 +36,8 @@ export function chartData(trend: Trend): ChartData {
     probabilities: trend.probabilities,
     thresholds: trend.labels.map((label) => trend.taken_at_us.map((us) => inForce(releases, us)?.thresholds[label] ?? null)),
     changes: releases
-      .filter((release, i) => i > 0 && release.model !== releases[i - 1]?.model)
+      // the first of all is a change where something was drawn before it
+      .filter((release, i) => (i === 0 ? release.at_us > (trend.taken_at_us[0] ?? Infinity) : release.model !== releases[i - 1]?.model))
       .map((release) => ({ at: release.at_us / 1e6, model: release.model })),
   };
 }
