@@ -111,7 +111,8 @@ async fn predictions_and_trend_agree_with_each_other_and_with_the_facts() {
             let by = |f: &&&Fact| f.verdict.as_ref().unwrap().model == model;
             let its: Vec<&Fact> = facts.iter().filter(by).copied().collect();
             let (from, to) = (its[0].taken_us, its[its.len() - 1].taken_us + 1);
-            let path = format!("/plot-types/DC_occupancy/trend?limit=5000&from_us={from}&to_us={to}");
+            let path =
+                format!("/plot-types/DC_occupancy/trend?limit=5000&from_us={from}&to_us={to}");
             let trend = served.get(&path).await;
             let drawn: Vec<&str> =
                 trend["images"].as_array().unwrap().iter().map(|i| i.as_str().unwrap()).collect();
