@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Trend } from '../api/types';
-import { chartData, inForce, joinTrends, refreshedTrend } from './trend';
+import { around, chartData, inForce, joinTrends, refreshedTrend } from './trend';
 
 const release = (at: number, model: string | null, good: number) => ({
   at_us: at * 1e6,
@@ -72,4 +72,10 @@ test('older pages stay in front of the newest page read anew', () => {
   // all that there is, and a page that does not meet what is known
   expect(refreshedTrend({ ...fresh, next: null }, known).images).toEqual(['b', 'c', 'd']);
   expect(refreshedTrend({ ...fresh, images: ['x', 'y', 'z'] }, known).images).toEqual(['x', 'y', 'z']);
+});
+
+test('what lies around a time fills the chart, and no more than an hour is drawn', () => {
+  expect(around(1000e6, [400e6, 1100e6], 3600e6)).toEqual([370e6, 1630e6]);
+  expect(around(1000e6, [999e6], 3600e6)).toEqual([970e6, 1030e6]);
+  expect(around(5000e6, [1500e6, 8500e6], 3600e6)).toEqual([1400e6, 8600e6]);
 });

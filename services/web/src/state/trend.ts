@@ -89,3 +89,13 @@ export function refreshedTrend(fresh: Trend, known: Trend): Trend {
   };
   return joinTrends(older, fresh);
 }
+
+/** Nothing is drawn closer than this. */
+const LEAST_US = 30e6;
+
+/** What is drawn around a time: as far to either side as there are images, within `reachUs`. */
+export function around(atUs: number, takenUs: readonly number[], reachUs: number): [number, number] {
+  const far = takenUs.reduce((most, us) => Math.max(most, Math.abs(us - atUs)), 0);
+  const half = Math.min(reachUs, Math.max(LEAST_US, far * 1.05));
+  return [atUs - half, atUs + half];
+}
