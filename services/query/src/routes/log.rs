@@ -90,7 +90,11 @@ fn plot_types(app: &App, board: &Board, params: &LogParams) -> Answer<Option<Vec
     if let Some(name) = &params.plot_type {
         return Ok(Some(vec![app.cell(board, name)?.row.id]));
     }
-    let Some(detector) = &params.detector else { return Ok(None) };
+    let Some(detector) = &params.detector else {
+        // of few kinds alone there may be little in a wide range: the store reads them one by one
+        let all = || board.cells.iter().map(|cell| cell.row.id).collect();
+        return Ok(params.kind.as_ref().map(|_| all()));
+    };
     if !board.declared.detectors.iter().any(|row| &row.name == detector) {
         return Err(ApiError::not_found("there is no such detector"));
     }

@@ -230,6 +230,21 @@ async fn the_log_has_each_sequence_once_with_its_begin_end_and_count() {
         let of_run = served.all("/log?run=80002", 10).await;
         assert_eq!(of_run.len(), 1, "{of_run:?}");
         assert!(served.all("/log?plot_type=CDC_occupancy", 10).await.is_empty());
+        // over a wide range some plot types or kinds are read another way, and are the same
+        let begun = bad["first"]["at_us"].as_i64().unwrap();
+        for filter in
+            ["detector=DC", "plot_type=DC_occupancy", "kind=bad", "detector=DC&kind=bad,novel"]
+        {
+            // before all, into the middle of the oldest sequence, after it
+            for from_us in [begun - 3_600_000_000, begun + 90_000_000, begun + 600_000_000] {
+                let near = served.all(&format!("/log?{filter}&from_us={from_us}"), 100).await;
+                assert!(!near.is_empty(), "{filter}");
+                let wide = format!("/log?{filter}&from_us={from_us}&to_us=7258118400000000");
+                for limit in [1, 2, 100] {
+                    assert_eq!(served.all(&wide, limit).await, near, "{wide}, {limit}");
+                }
+            }
+        }
         let ids: HashSet<_> = found.iter().map(|item| item["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), found.len());
     })
