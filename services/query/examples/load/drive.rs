@@ -103,7 +103,10 @@ fn long_lists(hall: &Hall) -> [(&'static str, String); 6] {
             "images of a plot type, oldest, far in",
             format!("/images?plot_type={plot}&order=oldest&"),
         ),
-        ("predictions, far in", format!("/plot-types/{plot}/predictions?from_us=0&")),
+        (
+            "predictions, far in",
+            format!("/plot-types/{plot}/predictions?from_us={}&", hall.from_us),
+        ),
         ("log, far in", "/log?from_us=0&".into()),
         ("runs, far in", "/runs?".into()),
     ]
@@ -114,6 +117,7 @@ async fn far_pages(url: &str, list: &str) -> Vec<String> {
     let (mut pages, mut cursor) = (Vec::new(), String::new());
     for n in 1..=DEEP {
         let answer = reqwest::get(format!("{url}/api/v1{list}limit=1000{cursor}")).await.unwrap();
+        assert_eq!(answer.status(), 200, "{list}");
         let page: serde_json::Value = answer.json().await.unwrap();
         let Some(next) = page["next"].as_str() else { break };
         cursor = format!("&cursor={next}");
