@@ -15,7 +15,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -27,6 +27,8 @@ struct Control {
     served: Arc<Served>,
     network: Arc<Proxy>,
     chunk: Arc<AtomicU32>,
+    /// When the last image that was ordered was taken.
+    taken_us: Arc<AtomicI64>,
 }
 
 #[derive(Deserialize)]
@@ -41,8 +43,10 @@ struct Verdict {
 async fn images(control: &Control, plot: &PlotTypeName, labels: &[&str], beam: Option<f64>) {
     let written = &control.served.written;
     let last = written.of(plot.as_str()).last().map(|fact| (*fact).clone()).unwrap();
-    // a tenth of a millisecond apart, so that they come before whatever is ordered next
-    let begin_us = now_us() - 1_000_000 - labels.len() as i64 * 100;
+    // a tenth of a millisecond apart, after all that was ordered before
+    let took_us = labels.len() as i64 * 100;
+    let begin_us = (now_us() - 1_000_000 - took_us).max(control.taken_us.load(Ordering::SeqCst));
+    control.taken_us.store(begin_us + took_us, Ordering::SeqCst);
     let mut facts = Vec::with_capacity(labels.len());
     for (n, label) in labels.iter().enumerate() {
         // chunks of the first run in which such a verdict was made
@@ -130,6 +134,7 @@ async fn the_pages_in_a_browser() {
         served: served.clone(),
         network: Arc::new(network_of),
         chunk: Arc::new(AtomicU32::new(100)),
+        taken_us: Arc::default(),
     };
     let alive = served.clone();
     let _heart = tokio::spawn(async move {
