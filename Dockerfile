@@ -3,7 +3,7 @@
 #
 #   docker build --target hydra -t hydra .
 #   docker build --target hydra-ml -t hydra-ml .
-#   docker build --target hydra-ml -t hydra-ml-gpu --build-arg VARIANT=gpu .
+#   docker build --target hydra-ml -t hydra-ml-gpu --build-arg VARIANT=gpu .   # for `train`, untested
 #   buildah bud --isolation chroot --target hydra -t hydra .      # no engine, no daemon
 #
 # The images hold the binary, the libraries that it needs, certificates, and nothing else: no
@@ -27,8 +27,11 @@ COPY . .
 RUN scripts/pages.sh
 # `dev` builds faster and runs slower; for trying the images, not for a hall.
 ARG PROFILE=release
+# For cards `train` is built with Burn's CUDA. Serving runs on the processor in every image.
+ARG VARIANT
 RUN case "$PROFILE" in dev) folder=debug ;; *) folder=$PROFILE ;; esac \
-    && cargo build --locked --profile "$PROFILE" --bin hydra \
+    && case "$VARIANT" in gpu) set -- --features hydra/cuda ;; *) set -- ;; esac \
+    && cargo build --locked --profile "$PROFILE" --bin hydra "$@" \
     && mkdir /out && cp "target/$folder/hydra" /out/hydra \
     && strip /out/hydra \
     && rustc -O -o /out/probe scripts/probe.rs \

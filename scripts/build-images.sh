@@ -5,7 +5,7 @@
 #
 # Where no registry of images can be reached, the build image is made from Debian's packages and
 # this machine's Rust first (HYDRA_BUILD_IMAGE=debian); the images themselves start from nothing.
-# HYDRA_VARIANT=gpu makes hydra-ml for CUDA.
+# HYDRA_VARIANT=gpu makes hydra-ml on NVIDIA's base, where `train` uses a card (untested).
 # Then looks into each image: it must hold what it needs, no shell, and start.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,6 +66,7 @@ look() {
 recipe=$(mktemp)
 trap 'rm -f "$recipe"' EXIT
 sed "s/\${VARIANT}/${HYDRA_VARIANT:-cpu}/" Dockerfile >"$recipe"
+arguments+=(--build-arg "VARIANT=${HYDRA_VARIANT:-cpu}")
 # What another build has made, as an image with /out and /src: the first stage is left out.
 if [ -n "${HYDRA_BUILT_IMAGE:-}" ]; then
   sed -i "/^FROM \${BUILD_IMAGE} AS build\$/,/^FROM build AS root-core\$/{

@@ -8,7 +8,8 @@
 #
 # Everything lies in .cache: a Python environment, Node packages, mdBook. Tests that talk to a
 # broker or a database use HYDRA_TEST_* (see scripts/services.sh env), those that need Hydra itself
-# HYDRA_BIN (default: the newest of target/{debug,release}/hydra).
+# HYDRA_BIN (default: the newest of target/{debug,release}/hydra). Packages are pinned by hash for
+# Python 3.11, which Debian 12 has; with another one it warns that no hash is checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ROOT=$PWD CACHE=$PWD/.cache OPS=$PWD/tests/ops
@@ -34,6 +35,7 @@ python_environment() {
   if python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
     "${pip[@]}" --require-hashes -r "$OPS/requirements.txt"
   else
+    say "WARNING: $(python3 --version) is not 3.11; hashes of packages are NOT checked" >&2
     "${pip[@]}" -r "$OPS/requirements.in"
   fi
   echo "$want" >"$CACHE/ops/stamp"

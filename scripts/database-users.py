@@ -34,7 +34,11 @@ def rights():
     """Role -> [(table, privileges)]; `*` is every table and view."""
     return {
         "query": [("*", "select")],
-        "worker": [("heartbeat", "select, insert, update"), *((table, "select") for table in REGISTRY)],
+        "worker": [
+            ("heartbeat", "select, insert, update"),
+            ("seaql_migrations", "select"),
+            *((table, "select") for table in REGISTRY),
+        ],
         "train": [
             ("*", "select"),
             ("counter", "update"),

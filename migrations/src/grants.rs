@@ -43,7 +43,9 @@ impl Role {
         match self {
             Self::Query => vec![("*", "select")],
             Self::Worker => {
-                let mut rights = vec![("heartbeat", "select, insert, update")];
+                // the steps of the schema, so that `hydra doctor` sees what is missing
+                let mut rights =
+                    vec![("heartbeat", "select, insert, update"), ("seaql_migrations", "select")];
                 rights.extend(REGISTRY.map(|table| (table, "select")));
                 rights
             }

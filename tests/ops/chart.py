@@ -29,11 +29,11 @@ def merge(*layers):
 
 
 @functools.lru_cache(maxsize=64)
-def _render(text):
+def _render(text, release=RELEASE):
     with helm.Chart.load(CHART) as chart:
         values = json.loads(text)
         chart.validate_schema(values)
-        rendered = chart.render(values, name=RELEASE, namespace=NAMESPACE)
+        rendered = chart.render(values, name=release, namespace=NAMESPACE)
     documents = []
     for path, manifest in sorted(rendered.items()):
         if path.endswith((".yaml", ".yml")):
@@ -41,9 +41,9 @@ def _render(text):
     return json.dumps(documents)
 
 
-def render(*layers):
+def render(*layers, release=RELEASE):
     """Manifests for these values. Raises helm.HelmError where Helm would refuse."""
-    return json.loads(_render(json.dumps(merge({"hall": "hall-b"}, *layers), sort_keys=True)))
+    return json.loads(_render(json.dumps(merge({"hall": "hall-b"}, *layers), sort_keys=True), release))
 
 
 def of_kind(manifests, *kinds):
@@ -94,14 +94,17 @@ EVERYTHING = merge(
             "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
             "rules": {"enabled": True},
             "dashboards": {"enabled": True},
+            "certificates": {"prober": "blackbox.monitoring.svc:9115"},
             "broker": {"address": "rabbitmq.example.org:15692", "vhost": "hall-b"},
         },
         "roles": {
-            "ingest": {
-                "http": {"port": 8081},
-                "priorityClass": "hydra-live",
+            "ingest": {"http": {"port": 8081}, "priorityClass": "hydra-live"},
+            "watch": {
+                "runs": ["ingest"],
+                "brokerUser": "ingest",
+                "rollout": "inPlace",
                 "folders": [{"name": "mon12", "claim": "mon12", "path": "/mnt/mon12", "readOnly": True}],
-            }
+            },
         },
     },
     GPU,

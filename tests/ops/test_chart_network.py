@@ -100,6 +100,7 @@ def test_the_matrix_of_who_reaches_what():
     }
     assert found == {
         "ingest": "BDT",
+        "watch": "BDT",
         "resize": "BDT",
         "infer": "BDT",
         "gradcam": "BDT",

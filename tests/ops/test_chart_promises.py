@@ -1,5 +1,7 @@
 """What the chart promises beyond being valid: probes, draining, least rights, scaling."""
 
+import json
+import re
 import tomllib
 
 import helm_python as helm
@@ -183,10 +185,10 @@ def test_each_pod_is_given_its_own_users_and_no_other():
     given = secrets_of(render(EVERYTHING))
     broker = {name: keys["HYDRA_BROKER__URL"][1] for name, keys in given.items() if "HYDRA_BROKER__URL" in keys}
     workers = ("ingest", "resize", "infer", "gradcam", "keep", "train")
-    assert broker == {**{f"b-hydra-{role}": role for role in workers}, "b-hydra-doctor": "infer"}
+    assert broker == {**{f"b-hydra-{role}": role for role in workers}, "b-hydra-watch": "ingest", "b-hydra-doctor": "infer"}
     database = {name.removeprefix("b-hydra-"): keys["HYDRA_DATABASE__URL"][1] for name, keys in given.items()}
     assert database == {
-        "ingest": "worker", "resize": "worker", "infer": "worker", "gradcam": "worker", "train": "train",
+        "ingest": "worker", "watch": "worker", "resize": "worker", "infer": "worker", "gradcam": "worker", "train": "train",
         "keep": "keep", "query": "query", "migrate": "owner", "catalog": "control", "doctor": "worker",
     }  # fmt: skip
 
@@ -251,6 +253,35 @@ def test_what_a_hook_needs_is_there_before_it():
             volumes = job["spec"]["template"]["spec"]["volumes"]
             ours = [v["configMap"]["name"] for v in volumes if "configMap" in v]
             assert not [name for name in ours if name.startswith("b-hydra")]
+            # nor is a Secret, unless what makes it is a hook that comes first and stays
+            makers = {m["spec"]["target"]["name"]: m for m in of_kind(manifests, "ExternalSecret").values()}
+            asked = {secret for secret, _ in secrets_of(manifests)[name].values()}
+            assert asked and asked <= set(makers)
+            for maker in (makers[secret] for secret in asked):
+                need = maker["metadata"]["annotations"]
+                assert need["helm.sh/hook"] == hook["helm.sh/hook"]
+                assert int(need["helm.sh/hook-weight"]) < int(hook["helm.sh/hook-weight"])
+                assert need["helm.sh/hook-delete-policy"] == "before-hook-creation"
+                # it is deleted and made anew at an upgrade, in which the Secret must stay
+                assert maker["spec"]["target"]["creationPolicy"] == "Orphan"
+                # the operator needs a moment: the pod waits for its Secret, and the job for its pod
+                assert job["spec"]["activeDeadlineSeconds"] >= 300
+
+
+def test_a_pod_of_a_watched_folder_ends_before_the_next_one_starts():
+    """The journal's lock is of one process: beside the old pod a new one never gets ready."""
+    for values in (EVERYTHING, MATRIX["hall b"]):
+        deployment = of_kind(render(values), "Deployment")["b-hydra-watch"]["spec"]
+        assert deployment["replicas"] == 1
+        assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+def test_the_owner_gives_rights_on_new_tables_where_the_values_name_the_users():
+    def arguments(values):
+        return pods(render(values))["b-hydra-migrate"]["spec"]["containers"][0]["args"]
+
+    assert arguments({}) == ["migrate"]
+    assert arguments({"jobs": {"migrate": {"users": "hall_b"}}}) == ["migrate", "--users", "hall_b"]
 
 
 def test_keda_counts_unacknowledged_messages_and_keeps_a_warm_model():
@@ -276,6 +307,19 @@ def test_keda_counts_unacknowledged_messages_and_keeps_a_warm_model():
     assert scaled["b-hydra-train"]["spec"]["minReplicaCount"] == 0
 
 
+def test_keda_trusts_the_authority_that_the_roles_trust():
+    keda = {"autoscaler": {"kind": "keda"}}
+    (plain,) = of_kind(render(keda), "TriggerAuthentication").values()
+    assert "configMapTargetRef" not in plain["spec"]
+    manifests = render(keda, {"secrets": {"authority": "hall-ca"}})
+    (trusting,) = of_kind(manifests, "TriggerAuthentication").values()
+    given = {ref["parameter"]: (ref["name"], ref["key"]) for ref in trusting["spec"]["configMapTargetRef"]}
+    assert given["ca"] == ("hall-ca", "ca.crt")
+    # without it the scaler does not look at `ca`; it takes it from the authentication only
+    name, key = given["tls"]
+    assert of_kind(manifests, "ConfigMap")[name]["data"][key] == "enable"
+
+
 def test_one_thing_at_a_time_decides_how_many_pods_a_role_has(manifests):
     scalers = of_kind(manifests, "ScaledObject", "HorizontalPodAutoscaler")
     for name, deployment in of_kind(manifests, "Deployment").items():
@@ -296,6 +340,18 @@ def test_a_gpu_is_asked_for_only_where_the_values_say_so():
     assert pod["containers"][0]["image"].startswith("hydra-ml-gpu:")
 
 
+def test_no_example_asks_for_a_gpu_that_nothing_would_use():
+    """`infer` and `gradcam` run on the processor as long as `hydra-model` names no other provider."""
+    sources = "".join(path.read_text() for path in (ROOT / "services/lib/model/src").rglob("*.rs"))
+    served = re.search(r"CUDA|TensorRT|ROCm", sources)
+    assert not served, "serving can use a card: say so in docs/install/kubernetes.md"
+    for name in ("hall b", "hall b, ten times"):
+        for pod in pods(render(MATRIX[name])).values():
+            assert all("nvidia.com/gpu" not in c["resources"]["limits"] for c in pod["spec"]["containers"])
+    section = (ROOT / "docs/install/kubernetes.md").read_text().split("## GPUs")[1].split("\n## ")[0]
+    assert "`infer` and `gradcam` run on the processor" in section
+
+
 def test_a_role_added_later_is_one_more_entry():
     added = render({"roles": {"notify": {"scale": {"queue": "notify"}}}})
     names = {(m["kind"], m["metadata"]["name"]) for m in added} - {(m["kind"], m["metadata"]["name"]) for m in render()}
@@ -314,6 +370,29 @@ def test_two_halls_in_one_namespace_share_no_name_but_those_of_the_values():
             documents = [d for text in rendered.values() if "kind:" in text for d in yaml.safe_load_all(text) if d]
             names.append({(d["kind"], d["metadata"]["name"]) for d in documents})
     assert not names[0] & names[1]
+
+
+def test_dashboards_of_several_halls_lie_beside_each_other_in_one_grafana():
+    long = "a-hall-with-a-name-of-exactly-fifty-characters-in-"
+    boards = {}
+    for hall in ("hall-b", "hall-d", f"{long}b", f"{long}d"):
+        values = {"hall": hall, "monitoring": {"dashboards": {"enabled": True, "sources": {"database": f"hydra-{hall[-1]}"}}}}
+        maps = [m for m in of_kind(render(values), "ConfigMap").values() if "grafana_dashboard" in m["metadata"]["labels"]]
+        boards[hall] = {file: json.loads(text) for m in maps for file, text in m["data"].items()}
+        assert len(boards[hall]) == 4
+        text = json.dumps(boards[hall])
+        # what the database knows is of one hall, so each asks its own
+        assert f'"uid": "hydra-{hall[-1]}"' in text and '"uid": "hydra-database"' not in text
+        assert '"uid": "prometheus"' in text
+        for board in boards[hall].values():
+            for variable in board["templating"]["list"]:
+                if variable["name"] == "hall":
+                    assert variable["query"] == f'label_values(hydra_messages_total{{hall="{hall}"}}, hall)'
+                    assert variable["allValue"] == hall
+    every = [(file, board) for files in boards.values() for file, board in files.items()]
+    for distinct in (lambda f, b: f, lambda f, b: b["uid"], lambda f, b: b["title"]):
+        assert len({distinct(f, b) for f, b in every}) == len(every)
+    assert all(len(board["uid"]) <= 40 for _, board in every)
 
 
 @pytest.mark.parametrize("kind", ["ingress", "httpRoute"])

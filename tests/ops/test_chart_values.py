@@ -7,6 +7,7 @@ import pytest
 
 from chart import CHART, MATRIX, ROOT, render, values_file
 
+FOLDER = {"name": "a", "claim": "a", "path": "/a", "readOnly": True}
 REFUSED = {
     "no hall": ({"hall": ""}, "hall"),
     "a hall that is no label": ({"hall": "Hall B"}, "hall"),
@@ -25,6 +26,19 @@ REFUSED = {
     "a privileged port": ({"roles": {"query": {"http": {"port": 80}}}}, "port"),
     "more at least than at most": ({"roles": {"infer": {"replicas": {"min": 9, "max": 2}}}}, "roles.infer.replicas"),
     "a GPU for an image that has none": ({"roles": {"infer": {"gpu": {"count": 1}}}}, "roles.infer: gpu.count"),
+    "two pods that take turns at a watched folder's journal": (
+        {"roles": {"watch": {"runs": ["ingest"], "folders": [FOLDER]}}}, "roles.watch.rollout"
+    ),
+    "the same, where the folder is in the role's configuration": (
+        {"roles": {"watch": {"runs": ["ingest"], "config": {"ingest": {"folders": "[]"}}}}}, "roles.watch.rollout"
+    ),
+    "the same, where it is in hydra.toml": (
+        {"config": "[[ingest.folders]]\npath = '/a'\ngrammar = 'rsai'\n"}, "roles.ingest.rollout"
+    ),
+    "two pods at a watched folder": (
+        {"roles": {"ingest": {"rollout": "inPlace", "folders": [FOLDER]}}}, "roles.ingest.replicas"
+    ),
+    "a prefix of users that is none": ({"jobs": {"migrate": {"users": "hall-b"}}}, "users"),
     "paths without a port": ({"roles": {"keep": {"http": {"paths": ["/x"]}}}}, "roles.keep.http"),
     "more pods than the hall may have": ({"capReplicas": 5}, "capReplicas"),
     "scaling to zero by processor use": ({"roles": {"infer": {"replicas": {"min": 0}}}}, "roles.infer.replicas"),

@@ -10,11 +10,12 @@ import http.server
 import urllib.parse
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from chart import ROOT
+from chart import CHART, MATRIX, ROOT, of_kind, pods, render, values_file
 from hydra import BINARY, run as hydra
 
 DOCS = ROOT / "docs"
@@ -82,6 +83,121 @@ def test_every_command_of_hydra_that_a_page_names_is_one():
     for page in PAGES:
         for command in re.findall(r"(?:`|^)hydra ([a-z]+)\b", page.read_text(), re.M):
             assert command in commands, (page.name, command)
+
+
+def blocks(page):
+    """Shell commands of a page: blocks without a language."""
+    return [token.content for token in MARKDOWN.parse(page.read_text()) if token.type == "fence" and token.info in ("", "sh")]
+
+
+COMPOSE = re.compile(r"docker compose +(?=[a-z-])([^`#\n]*)")
+
+
+def test_every_compose_command_that_a_page_names_has_the_passwords_and_a_profile():
+    """Without the file compose refuses the variables, without a profile it sees no service."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    profiles = {profile for service in services.values() for profile in service["profiles"]}
+    found = 0
+    for page in (*PAGES, ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "docker-compose.yml"):
+        for options in COMPOSE.findall(page.read_text()):
+            found += 1
+            words = options.split()
+            assert words[:2] == ["--env-file", ".cache/compose.env"], (page.name, options)
+            named = [words[i + 1] for i, word in enumerate(words) if word == "--profile"]
+            assert named and set(named) <= profiles, (page.name, options)
+            # what is named lies in one of these profiles
+            command = words[2 + 2 * len(named) :]
+            for word in command[1:]:
+                if word in services:
+                    assert set(services[word]["profiles"]) & set(named), (page.name, options)
+    assert found >= 10
+
+
+def test_the_passwords_are_drawn_before_the_first_command_that_needs_them():
+    (first, *_), text = blocks(DOCS / "install/compose.md"), (DOCS / "install/compose.md").read_text()
+    assert first.index("mkdir -p .cache && scripts/compose-env.sh > .cache/compose.env") < first.index("docker compose")
+    assert text.index("scripts/compose-env.sh") < text.index("docker compose --env-file")
+
+
+@pytest.mark.parametrize("page", ["install/compose.md", "install/kubernetes.md", "operate/backup.md", "operate/commands.md", "operate/upgrade.md"])
+def test_the_commands_of_a_page_are_ones_that_a_shell_reads(page):
+    for block in blocks(DOCS / page):
+        read = run("bash", "-n", "-c", block)
+        assert read.returncode == 0, (block, read.stderr)
+
+
+def test_a_farm_that_was_set_up_by_the_page_has_what_the_release_refers_to():
+    """Kubernetes, from nothing: in this order, each thing made once."""
+    text = "\n".join(blocks(DOCS / "install/kubernetes.md")).replace("\\\n", " ")
+    made = re.findall(r"kubectl (?:-n hall-b )?create (namespace|priorityclass|configmap|secret (?:generic|tls)) ([\w-]+)", text)
+    assert len(set(made)) == len(made), "a second `create` of the same thing fails"
+    made = {(kind.split()[0], name) for kind, name in made}
+    manifests = render(values_file("values-hall-b.yaml"))
+    asked = {("namespace", "hall-b")}
+    here = {m["metadata"]["name"] for m in manifests}
+    for pod in pods(manifests).values():
+        spec = pod["spec"]
+        asked |= {("priorityclass", spec["priorityClassName"])} if "priorityClassName" in spec else set()
+        asked |= {("configmap", v["configMap"]["name"]) for v in spec["volumes"] if "configMap" in v} - {("configmap", n) for n in here}
+        for volume in spec["volumes"]:
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            # the hall's storage brings it, the page looks whether it did
+            assert claim is None or claim in here or f"get persistentvolumeclaim {claim}" in text, claim
+        for variable in spec["containers"][0]["env"]:
+            if "valueFrom" in variable:
+                asked.add(("secret", variable["valueFrom"]["secretKeyRef"]["name"]))
+    (ingress,) = of_kind(manifests, "Ingress").values()
+    asked |= {("secret", tls["secretName"]) for tls in ingress["spec"]["tls"]}
+    assert asked == made
+    assert "pod-security.kubernetes.io/enforce=restricted" in text
+    assert text.index("mkdir -p .cache") < text.index("> .cache/")
+    assert text.index(" migrate\n") < text.index("scripts/database-users.py") < text.index("create secret generic hydra-database")
+    for image in ("core", "ml"):
+        pushed = f"{values_file('values-hall-b.yaml')['images'][image]['repository']}:{yaml.safe_load((CHART / 'Chart.yaml').read_text())['appVersion']}"
+        assert f"-t {pushed} " in text and f"docker push {pushed}\n" in text
+
+
+def test_the_page_names_every_extension_whose_kinds_the_chart_makes():
+    text = (DOCS / "install/kubernetes.md").read_text().split("## What must be there")[1].split("\n## ")[0]
+    names = {"keda.sh": "KEDA", "monitoring.coreos.com": "operator of Prometheus", "gateway.networking.k8s.io": "Gateway", "external-secrets.io": "External Secrets"}
+    for values in MATRIX.values():
+        for manifest in render(values):
+            group = manifest["apiVersion"].partition("/")[0]
+            if "." in group and not group.endswith(".k8s.io") or group in names:
+                assert names[group] in text
+
+
+@pytest.mark.parametrize("name", ["command", "backup"])
+def test_a_manifest_of_a_page_is_valid_restricted_and_names_what_the_release_has(name):
+    manifest = yaml.safe_load((DOCS / f"operate/{name}.yaml").read_text())
+    kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+    pod = manifest["spec"] if manifest["kind"] == "Pod" else manifest["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    rendered = pods(render(values_file("values-hall-b.yaml"), {"catalog": "[hall]\n"}, release="hall-b"))
+    like = rendered["hall-b-hydra-catalog"]["spec"]
+    for key in ("securityContext", "automountServiceAccountToken", "enableServiceLinks"):
+        assert pod[key] == like[key], key
+    assert container["securityContext"] == like["containers"][0]["securityContext"]
+    user = {"command": "control", "backup": "owner"}[name]
+    secrets_asked = {v["name"]: v["valueFrom"]["secretKeyRef"] for v in container["env"] if "valueFrom" in v}
+    assert secrets_asked["HYDRA_DATABASE__URL"] == {"name": "hydra-database", "key": user}
+    if name == "command":
+        assert secrets_asked["HYDRA_BROKER__URL"] == {"name": "hydra-broker", "key": user}
+        assert container["image"] == rendered["hall-b-hydra-infer"]["spec"]["containers"][0]["image"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    keep = {volume["name"]: volume for volume in rendered["hall-b-hydra-keep"]["spec"]["volumes"]}
+    assert volumes["blobs"]["persistentVolumeClaim"]["claimName"] == keep["blobs"]["persistentVolumeClaim"]["claimName"]
+    assert volumes["authority"]["configMap"]["name"] == keep["authority"]["configMap"]["name"]
+    assert {m["name"] for m in container["volumeMounts"]} == set(volumes)
+    page = {"command": "commands", "backup": "backup"}[name]
+    assert f"{{{{#include {name}.yaml}}}}" in (DOCS / f"operate/{page}.md").read_text()
+
+
+def test_what_was_not_tested_names_every_step_of_the_schema_since_the_first_release():
+    """`tests/released/0.1` has the first step alone."""
+    steps = re.findall(r"Box::new\((m\w+)::STEP\)", (ROOT / "migrations/src/lib.rs").read_text())
+    (row,) = re.findall(r"^\| upgrade \|.*$", (DOCS / "operate/untested.md").read_text(), re.M)
+    assert re.findall(r"`(m\d\w+)`", row) == steps[1:]
 
 
 def test_the_events_of_the_asyncapi_file_are_those_of_the_contract():

@@ -50,8 +50,9 @@ def known(variable):
     return key in DEFAULTS.get(section, {})
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile():
-    found = run("hadolint", ROOT / "Dockerfile")
+@pytest.mark.parametrize("recipe", ["Dockerfile", "scripts/backup.Dockerfile"])
+def test_hadolint_finds_nothing_in_the_dockerfile(recipe):
+    found = run("hadolint", ROOT / recipe)
     assert found.returncode == 0, found.stdout
 
 
@@ -101,6 +102,17 @@ def test_onnx_runtime_for_gpus_is_the_version_that_the_tests_run():
     version = re.search(r"^ORT_VERSION=(\S+)", setup, re.M).group(1)
     assert f"ARG ORT_GPU={version}\n" in DOCKERFILE
     assert re.search(r"^ARG ORT_GPU_SHA256=[0-9a-f]{64}$", DOCKERFILE, re.M)
+
+
+def test_the_variant_for_gpus_is_built_with_the_feature_that_uses_them():
+    build = re.search(r"^FROM \S+ AS build$(.*?)^FROM ", DOCKERFILE, re.M | re.S)[1]
+    assert re.search(r"^ARG VARIANT$", build, re.M)
+    ((package, feature),) = re.findall(r"gpu\) set -- --features (\w+)/(\w+) ;;", build)
+    assert re.search(r'^\s+&& cargo build .* "\$@" \\$', build, re.M)
+    manifest = tomllib.loads((ROOT / f"services/{package}/Cargo.toml").read_text())
+    assert manifest["features"][feature] == [f"hydra-train/{feature}"]
+    # the script that needs no engine hands the variant on as well
+    assert '--build-arg "VARIANT=${HYDRA_VARIANT:-cpu}"' in (ROOT / "scripts/build-images.sh").read_text()
 
 
 def test_what_the_build_copies_is_there():
@@ -324,6 +336,14 @@ def test_each_service_starts_after_what_it_needs_is_healthy():
                 assert "test" in services[needed]["healthcheck"], (name, needed)
             # what is waited for is in the same profiles
             assert set(service["profiles"]) <= set(services[needed]["profiles"])
+
+
+def test_what_does_one_thing_and_ends_is_not_started_again():
+    for name in ONE_SHOT:
+        assert COMPOSE["services"][name]["restart"] == "on-failure", name
+    # a hall's pace, which a small machine follows
+    command = COMPOSE["services"]["simulate"]["command"]
+    assert float(command[command.index("--every-s") + 1]) >= 10
 
 
 def test_only_doors_and_pages_are_open_to_the_outside():

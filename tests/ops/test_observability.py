@@ -104,6 +104,91 @@ def test_a_release_brings_valid_rules_for_its_own_hall_only(tmp_path):
     assert checked.returncode == 0, checked.stderr
 
 
+ABOUT_TWO_HALLS = {
+    # the hall's claim is nearly full, and so are one of another hall and one that is none of Hydra's
+    'kubelet_volume_stats_available_bytes{namespace="hall-b",persistentvolumeclaim="CLAIM"}': "5x60",
+    'kubelet_volume_stats_capacity_bytes{namespace="hall-b",persistentvolumeclaim="CLAIM"}': "100x60",
+    'kubelet_volume_stats_available_bytes{namespace="hall-d",persistentvolumeclaim="CLAIM"}': "4x60",
+    'kubelet_volume_stats_capacity_bytes{namespace="hall-d",persistentvolumeclaim="CLAIM"}': "100x60",
+    'kubelet_volume_stats_available_bytes{namespace="hall-b",persistentvolumeclaim="mon12"}': "3x60",
+    'kubelet_volume_stats_capacity_bytes{namespace="hall-b",persistentvolumeclaim="mon12"}': "100x60",
+    'node_filesystem_avail_bytes{mountpoint="/var/lib/docker"}': "2x60",
+    'node_filesystem_size_bytes{mountpoint="/var/lib/docker"}': "100x60",
+    'rabbitmq_alarms_memory_used_watermark{hall="hall-b"}': "0x60",
+    'rabbitmq_alarms_memory_used_watermark{hall="hall-d"}': "1x60",
+    'certmanager_certificate_expiration_timestamp_seconds{name="tls-b"}': "864000x60",
+    'certmanager_certificate_expiration_timestamp_seconds{name="broker-b"}': "864000x60",
+    'certmanager_certificate_expiration_timestamp_seconds{name="hydra-d"}': "864000x60",
+    'probe_ssl_earliest_cert_expiry{job="hydra-pages",hall="hall-d"}': "864000x60",
+    'up{job="hydra",hall="hall-d"}': "1x60",
+    'up{job="hydra",hall="hall-b"}': "1x60",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("claim, blobs", [("b-hydra-blobs", {}), ("cephfs", {"existingClaim": "cephfs"})])
+def test_the_rules_of_a_release_see_its_own_disk_broker_and_certificates_and_no_others(claim, blobs, tmp_path):
+    values = {
+        "blobs": blobs,
+        "monitoring": {"rules": {"enabled": True}, "certificates": {"names": ["broker-b"]}},
+        "expose": {"kind": "ingress", "host": "b.example.org", "tlsSecret": "tls-b"},
+    }
+    (rule,) = of_kind(render(values), "PrometheusRule").values()
+    alerts = {r["alert"]: r for group in rule["spec"]["groups"] for r in group["rules"] if "alert" in r}
+    # of a node's disk no hall can say that it is its own
+    assert set(alerts) == {alert["alert"] for alert in ALERTS} - {"HydraMachineDiskFull"}
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rule["spec"]))
+    expected = {
+        "HydraDiskFull": [{"namespace": "hall-b", "persistentvolumeclaim": claim}],
+        "HydraBrokerAlarm": [],
+        "HydraCertificateEnds": [{"name": "broker-b"}, {"name": "tls-b"}],
+        "HydraNoImages": [{}],
+    }
+    said = {
+        "HydraDiskFull": f"hall-b/{claim}: only 5% of the disk of images and models is free",
+        "HydraNoImages": "hall-b: no image has arrived for 15 minutes, and the beam is not known to be off",
+    }
+    series = [{"series": name.replace("CLAIM", claim), "values": text} for name, text in ABOUT_TWO_HALLS.items()]
+    cases = []
+    for name, fired in expected.items():
+        alert = alerts[name]
+        fires = []
+        for labels in fired:
+            summary = said.get(name) or f"the certificate {labels['name']} ends in 9d 22h 0m 0s"
+            fires.append({
+                "exp_labels": {**labels, "hall": "hall-b", "severity": alert["labels"]["severity"]},
+                "exp_annotations": {"summary": summary, "runbook_url": alert["annotations"]["runbook_url"]},
+            })
+        cases.append({"eval_time": "2h", "alertname": name, "exp_alerts": fires})
+    tests = [{"interval": "4m", "input_series": series, "alert_rule_test": cases}]
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}))
+    tested = promtool("test", "rules", "tests.yml", cwd=tmp_path)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_the_series_of_certificates_is_one_that_the_release_asks_for():
+    """The job of the rule is the one that the Probe makes."""
+    values = {
+        "expose": {"kind": "ingress", "host": "b.example.org", "tlsSecret": "tls-b"},
+        "monitoring": {"certificates": {"prober": "blackbox:9115"}},
+    }
+    (probe,) = of_kind(render(values), "Probe").values()
+    (alert,) = [alert for alert in ALERTS if alert["alert"] == "HydraCertificateEnds"]
+    assert f'job="{probe["spec"]["jobName"]}"' in alert["expr"]
+    target = probe["spec"]["targets"]["staticConfig"]
+    assert target == {"static": ["https://b.example.org/"], "labels": {"hall": "hall-b"}}
+    values["expose"]["tlsSecret"] = ""
+    assert not of_kind(render(values), "Probe"), "there is no certificate to ask for"
+
+
+def test_verdicts_of_infer_and_keep_are_told_apart():
+    """Both count under one name, infer by state and keep by label."""
+    told = [expr for _, expr in promql() if "hydra_verdicts_total" in expr]
+    by = {re.search(r"sum by \((\w+)\)", expr)[1]: expr for expr in told}
+    assert set(by) == {"state", "outcome"}
+    for label, expr in by.items():
+        assert f'{label}!=""' in expr
+
+
 def test_the_dashboards_are_what_the_script_writes(tmp_path):
     written = subprocess.run(
         [sys.executable, ROOT / "scripts/dashboards.py", tmp_path], capture_output=True, text=True, env=dict(os.environ)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import tomllib
 
 import pytest
 
@@ -18,13 +19,25 @@ def deny(*checks, offline=True):
     )
 
 
-def test_licences_sources_and_bans_hold():
+@pytest.fixture(scope="module")
+def crates():
+    """Those of all platforms, of which a build fetches only its own: the graph is read without the index."""
+    fetched = subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert fetched.returncode == 0, fetched.stderr
+
+
+def test_licences_sources_and_bans_hold(crates):
     found = deny("bans", "licenses", "sources")
     assert found.returncode == 0, found.stdout + found.stderr
     assert re.search(r"bans ok.*licenses ok.*sources ok", found.stdout + found.stderr)
 
 
-def test_a_ban_below_a_version_is_understood(tmp_path):
+def test_what_must_not_come_in_is_banned_by_name():
+    banned = {entry["crate"] for entry in tomllib.loads((ROOT / "deny.toml").read_text())["bans"]["deny"]}
+    assert {"openssl-sys", "rsa", "lapin:<4.12.3"} <= banned
+
+
+def test_a_ban_below_a_version_is_understood(crates, tmp_path):
     """`name:<version`; with `name@<version` cargo-deny bans the version itself too."""
     text = (ROOT / "deny.toml").read_text()
     locked = re.search(r'name = "lapin"\nversion = "([\d.]+)"', (ROOT / "Cargo.lock").read_text())[1]
@@ -63,6 +76,35 @@ def test_every_file_from_an_index_is_pinned_by_its_hash():
     foreign = [block for block in lock.split("[[package]]") if "registry+" in block]
     assert foreign and all("checksum" in block for block in foreign)
     assert 'source = "git+' not in lock
+
+
+@pytest.mark.parametrize("script", ["check-ops.sh", "setup.sh"])
+@pytest.mark.parametrize("version, fails", [("3.11", False), ("3.11", True), ("3.12", False)])
+def test_packages_without_a_checked_hash_come_only_with_a_warning(script, version, fails, tmp_path):
+    """The functions that install, with a `python3` that only says what it was asked."""
+    text = (ROOT / "scripts" / script).read_text()
+    name = {"check-ops.sh": "python_environment", "setup.sh": "schemathesis"}[script]
+    function = re.search(rf"^{name}\(\) {{.*?^}}$", text, re.M | re.S)[0]
+    (tmp_path / "python3").write_text(
+        "#!/bin/sh\n"
+        f'case "$1" in -c) [ {version} = 3.11 ] ;; --version) echo Python {version}.0 ;;\n'
+        f'*) echo "$*" >>{tmp_path}/asked; exit {int(fails)} ;; esac\n'
+    )
+    (tmp_path / "python3").chmod(0o755)
+    program = f"""set -euo pipefail
+    CACHE={tmp_path}/cache OPS={ROOT}/tests/ops; mkdir -p "$CACHE/ops" "$CACHE/schemathesis"
+    say() {{ printf '%s\\n' "$*"; }}; die() {{ say "$*" >&2; exit 1; }}; fresh() {{ false; }}; rm() {{ :; }}
+    {function}
+    {name}"""
+    ran = subprocess.run(
+        ["bash", "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert ran.returncode == int(fails), ran.stderr
+    # an install that fails is not tried again without hashes
+    assert ["--require-hashes" in line for line in asked] == [version == "3.11"]
+    assert ("hashes" in ran.stderr and "NOT checked" in ran.stderr) == (version != "3.11")
 
 
 def test_the_compiler_is_pinned_and_images_are_built_from_the_lock():

@@ -9,6 +9,8 @@ use hydra_testkit::{Prometheus, Span, Traces, eventually};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PARENT: &str = "00f067aa0ba902b7";
+/// Bytes that are no image, to be found wherever they are told.
+const CANARY: &str = "CANARY-in-the-bytes-of-an-image";
 
 /// A W3C `traceparent` as a producer that traces itself sends it.
 fn traceparent(trace_id: &str) -> String {
@@ -121,11 +123,11 @@ async fn hall_with_bad_plots(traces: &Traces) -> Hall {
 #[tokio::test(flavor = "multi_thread")]
 async fn traces_are_sampled_by_outcome() {
     let traces = Traces::start().await;
-    let hall = hall_with_bad_plots(&traces).await;
+    let mut hall = hall_with_bad_plots(&traces).await;
     hall.producer.publish(60).await;
     let broken = hall.producer.transport().publish_image(Message {
         id: "not-a-plot".into(),
-        body: b"no image".as_slice().into(),
+        body: CANARY.as_bytes().into(),
         ..Plot::new(0).message()
     });
     broken.await.unwrap();
@@ -168,6 +170,12 @@ async fn traces_are_sampled_by_outcome() {
     assert_eq!(images, bad, "of the Bad ones and of no other");
     assert_eq!(errors.len(), 1, "{errors:#?}");
     assert!(named(&errors[0], "ingest"), "{errors:#?}");
+    // what an image is made of is told neither to the collector nor to the log
+    let attributes = traces.spans().into_iter().flat_map(|span| span.attributes);
+    let told: Vec<_> = attributes.filter(|(_, value)| value.contains(CANARY)).collect();
+    assert!(told.is_empty(), "{told:?}");
+    let log = hall.process("ingest").output();
+    assert!(log.contains("refused an image") && !log.contains(CANARY), "{log}");
 }
 
 /// A Prometheus that scrapes every role finds exemplars, each of a trace that the collector was

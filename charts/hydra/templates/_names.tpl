@@ -43,6 +43,15 @@ hydra/hall: {{ .Values.hall }}
 {{- if and $role.http.paths (eq (int $role.http.port) 0) -}}
 {{- fail (printf "roles.%s.http: paths without a port" $name) -}}
 {{- end -}}
+{{- if has "ingest" (default (list $name) $role.runs) -}}
+{{- $watches := or $role.folders (dig "ingest" "folders" "" $role.config) (dig "ingest" "folders" "" (fromToml $.Values.config)) -}}
+{{- if and $watches (eq $role.rollout "surge") -}}
+{{- fail (printf "roles.%s.rollout: the journal of a watched folder belongs to one process, a second one never gets ready; set rollout: inPlace" $name) -}}
+{{- end -}}
+{{- if and $watches (gt (int $role.replicas.max) 1) -}}
+{{- fail (printf "roles.%s.replicas: the journal of a watched folder belongs to one process; set max: 1" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq (int $role.replicas.min) 0) (gt (int $role.replicas.max) 0) (not (and (eq $.Values.autoscaler.kind "keda") $role.scale.queue)) -}}
 {{- fail (printf "roles.%s.replicas: only KEDA scales from 0, by the length of a queue; set min: 1" $name) -}}
 {{- end -}}

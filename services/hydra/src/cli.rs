@@ -153,4 +153,9 @@ pub struct Migrate {
     /// PostgreSQL. It must exist.
     #[arg(long, requires = "grants")]
     pub user: Option<String>,
+    /// Give the users PREFIX_keep, PREFIX_worker, PREFIX_train, PREFIX_query and PREFIX_control, which
+    /// must exist, the rights of their roles on the schema of this version: it may have tables
+    /// that they know nothing of. The user who migrates must be allowed to.
+    #[arg(long, value_name = "PREFIX", conflicts_with = "grants")]
+    pub users: Option<String>,
 }

@@ -3,6 +3,7 @@
 use crate::{cli::Role, config::Config, heartbeats, roles};
 use anyhow::Context;
 use hydra_blobs::Blobs;
+use hydra_boot::PrometheusHandle;
 use hydra_proto::registry::Registry;
 use hydra_stage::{Health, Transport};
 use hydra_store::Database;
@@ -30,6 +31,8 @@ pub struct Parts {
     pub database: Database,
     /// Told by every part.
     pub health: Health,
+    /// What was counted. Taken before anything else, so that counters that begin at nought are seen.
+    pub metrics: PrometheusHandle,
     /// Cancelled at the end.
     pub stop: CancellationToken,
 }

@@ -59,6 +59,11 @@ impl Taken {
 impl Door {
     /// A door that stores in `blobs` and announces over `transport`.
     pub fn new(blobs: Blobs, transport: Arc<dyn Transport>) -> Self {
+        // counters that begin with the first image would hide that none comes
+        for from in ["amqp", "http", "folder"] {
+            metrics::counter!("hydra_ingest_images_total", "door" => from, "outcome" => "new")
+                .increment(0);
+        }
         Self { blobs, transport, limits: Limits::default() }
     }
 

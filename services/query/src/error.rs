@@ -125,3 +125,26 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failure_inside_is_told_by_its_number_alone() {
+        let inner =
+            "select secret from image: password hunter2, /var/lib/hydra, panicked at x.rs:1";
+        let response = ApiError::inside(&std::io::Error::other(inner)).into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let detail = told["detail"].as_str().unwrap();
+        let (_, number) = detail.rsplit_once("under ").unwrap();
+        let plain = |c: char| c.is_ascii_hexdigit() || c == '-' || c == '.';
+        assert!(detail.starts_with("This failed here") && number.chars().all(plain), "{detail}");
+        for word in inner.split_whitespace().filter(|word| word.len() > 4) {
+            assert!(!String::from_utf8_lossy(&body).contains(word), "{word}");
+        }
+    }
+}

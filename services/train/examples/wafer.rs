@@ -1,7 +1,8 @@
 //! Wafer maps, 2-D occupancies with real faults, drawn as plots and learnt: the table of real data.
 //!
 //!     cargo run -p hydra-train --example wafer -- [--data ../shared/data/wafer] [--train 18051]
-//!         [--labels 200] [--epochs 12] [--minutes 30] [--seed 1]
+//!         [--labels 200] [--epochs 12] [--minutes 30] [--seed 1] [--input 96]
+//!         [--recipe full|deviations] [--architecture compact]
 //!
 //! Trains on maps of `train` alone and reports on all of `val`. With `--labels` so many of `train`
 //! are all the labels that there are. Maps are from WM-811K (MIR-WM811K, (c) 2015 J.-S. R. Jang;
@@ -19,7 +20,7 @@ use hydra_train::data::{Dataset, Example, PixelError};
 use hydra_train::eval::split::Part;
 use hydra_train::fit::{Control, Progress};
 use hydra_train::graph::Architecture;
-use hydra_train::recipe::{Kind, Material, PlotSet, Recipe, learn};
+use hydra_train::recipe::{Kind, Material, PlotSet, Recipe, compared_for, learn};
 use hydra_vision::{Limits, Workbench};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -191,6 +192,7 @@ struct Wanted {
     epochs: Option<usize>,
     input: InputShape,
     architecture: Architecture,
+    kind: Kind,
 }
 
 fn wanted() -> Result<Wanted> {
@@ -203,6 +205,7 @@ fn wanted() -> Result<Wanted> {
         epochs: None,
         input: InputShape { width: 96, height: 96, channels: 3, letterbox: false },
         architecture: Architecture::Compact,
+        kind: Kind::Full,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -218,6 +221,9 @@ fn wanted() -> Result<Wanted> {
                 let side = value()?.parse()?;
                 (wanted.input.width, wanted.input.height) = (side, side);
             }
+            "--recipe" => {
+                wanted.kind = serde_json::from_value(value()?.into()).context("--recipe")?;
+            }
             "--architecture" => {
                 let name = value()?;
                 let found = Architecture::ALL.into_iter().find(|a| a.name() == name);
@@ -230,10 +236,14 @@ fn wanted() -> Result<Wanted> {
 }
 
 fn main() -> Result<()> {
-    let wanted = wanted()?;
+    let mut wanted = wanted()?;
     if !wanted.data.is_dir() {
         println!("SKIPPED: {} is not there", wanted.data.display());
         return Ok(());
+    }
+    let (compared, detail) = compared_for(CANVAS);
+    if wanted.kind == Kind::Deviations {
+        wanted.input = compared;
     }
     let begun = Instant::now();
     let (train, val) = (maps(&wanted.data.join("train.npz"))?, maps(&wanted.data.join("val.npz"))?);
@@ -273,10 +283,11 @@ fn main() -> Result<()> {
         begun.elapsed().as_secs_f64()
     );
     let material = Material { canvas: CANVAS, labels: which.len(), goods: 0 };
-    let mut recipe = Recipe::suited(Kind::Full, &material, 0);
+    let mut recipe = Recipe::suited(wanted.kind, &material, 0);
     recipe.input = wanted.input;
     recipe.architecture = wanted.architecture;
     recipe.shown = Shown::Pixels;
+    recipe.normal.detail = detail;
     recipe.fit.seed = wanted.seed;
     if let Some(epochs) = wanted.epochs {
         recipe.fit.epochs = epochs;

@@ -12,6 +12,7 @@ mod config;
 mod ends;
 mod kills;
 mod messages;
+mod partition;
 mod sandbox;
 mod show;
 mod telemetry;

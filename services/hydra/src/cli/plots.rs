@@ -40,6 +40,10 @@ pub struct Simulate {
     /// Draw no faults.
     #[arg(long)]
     pub healthy: bool,
+    /// Seconds from chunk to chunk, as a hall takes them: plots are then taken at the present time.
+    /// Without it, as fast as they are drawn, and taken when the hall says.
+    #[arg(long, value_name = "SECONDS")]
+    pub every_s: Option<f64>,
 }
 
 /// Folder layouts of monitoring programs.

@@ -2,7 +2,10 @@
 
 use crate::{cli::Migrate, config::Config};
 use anyhow::{Context, ensure};
-use hydra_store::{Database, DatabaseConfig, Role, grants};
+use hydra_store::{
+    Database, DatabaseConfig, Role, grants,
+    orm::{ConnectionTrait, DbBackend, DbErr},
+};
 use std::process::ExitCode;
 
 /// Runs what is missing, and says what it was; or prints the grants of a role.
@@ -24,6 +27,10 @@ pub async fn migrate(command: Migrate, config: Config) -> anyhow::Result<ExitCod
         println!("migrated {step}");
     }
     println!("the database is at the schema of this version ({} steps taken)", pending.len());
+    if let Some(prefix) = &command.users {
+        give_rights(&database, prefix, &config.database).await?;
+        println!("the users {prefix}_ROLE have the rights of their roles");
+    }
     database.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -43,6 +50,34 @@ pub async fn library(config: &Config) -> anyhow::Result<Database> {
         database.migrate().await.context("migrating")?;
     }
     Ok(database)
+}
+
+/// Gives every role's user what it may do; a right that it has stays.
+async fn give_rights(
+    database: &Database,
+    prefix: &str,
+    config: &DatabaseConfig,
+) -> anyhow::Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    ensure!(
+        !prefix.is_empty() && prefix.chars().all(plain),
+        "--users {prefix:?}: lower-case letters, digits and underscores only"
+    );
+    for role in Role::ALL {
+        let user = match database.backend() {
+            DbBackend::MySql => format!("'{prefix}_{role}'@'%'"),
+            _ => format!("{prefix}_{role}"),
+        };
+        let statements = statements(role, &user, config)?;
+        let given = database.run(|pool| async move {
+            for statement in &statements {
+                pool.execute_unprepared(statement).await?;
+            }
+            Ok::<_, DbErr>(())
+        });
+        given.await.with_context(|| format!("giving {user} its rights"))?;
+    }
+    Ok(())
 }
 
 fn statements(role: Role, user: &str, config: &DatabaseConfig) -> anyhow::Result<Vec<String>> {

@@ -48,12 +48,14 @@ pub async fn run(
         }
     }
     let stop = hydra_boot::stop_on_signal()?;
+    let metrics = hydra_boot::metrics_buckets().context("metrics")?;
     let transport = Arc::new(AmqpTransport::new(config.broker.clone()));
     let parts = Parts {
         transport,
         blobs: Blobs::open(&config.blobs).await?,
         database: Database::connect(&config.database).await?,
         health: Health::new(),
+        metrics,
         stop,
         config: Arc::new(config),
     };
@@ -70,8 +72,7 @@ pub async fn run(
 /// # Errors
 /// When the address is taken.
 pub async fn pages(process: &mut Process) -> anyhow::Result<()> {
-    let Parts { config, health, stop, .. } = process.parts().clone();
-    let metrics = hydra_boot::metrics_buckets().context("metrics")?;
+    let Parts { config, health, metrics, stop, .. } = process.parts().clone();
     let listener = listen("health", config.health.address).await?;
     process.spawn("health pages", async move {
         hydra_boot::serve_pages(listener, health, metrics, stop).await.map_err(Into::into)

@@ -6,6 +6,7 @@ use crate::{
     config::Config,
     process::{Parts, Process},
 };
+use anyhow::Context;
 use hydra_blobs::Blobs;
 use hydra_boot::{EXIT_CONFIG, Telemetry};
 use hydra_stage::{Health, MemoryTransport};
@@ -39,6 +40,7 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When the database or the folder cannot be used.
 pub async fn open(config: Config, stop: CancellationToken) -> anyhow::Result<Parts> {
+    let metrics = hydra_boot::metrics_buckets().context("metrics")?;
     make_folder(&config.database)?;
     let database = Database::connect(&config.database).await?;
     database.migrate().await?;
@@ -47,6 +49,7 @@ pub async fn open(config: Config, stop: CancellationToken) -> anyhow::Result<Par
         blobs: Blobs::open(&config.blobs).await?,
         database,
         health: Health::new(),
+        metrics,
         stop,
         config: Arc::new(config),
     })

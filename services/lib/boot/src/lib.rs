@@ -14,6 +14,7 @@ mod shutdown;
 mod telemetry;
 
 pub use config::{ConfigError, load, mistake};
+pub use metrics_exporter_prometheus::PrometheusHandle;
 pub use pages::{metrics_buckets, serve_pages};
 pub use sandbox::{Bounds, Sandbox, SandboxError};
 pub use shutdown::{finish, stop_on_signal};

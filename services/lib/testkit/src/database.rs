@@ -77,6 +77,15 @@ impl Database {
         client(&self.engine.server(), &self.name, statement)
     }
 
+    /// The same as another user of this database, by its address.
+    ///
+    /// # Errors
+    /// As [`Self::sql`].
+    pub fn sql_as(&self, url: &str, statement: &str) -> Result<String> {
+        let (server, name) = url.rsplit_once('/').context("a URL names its database")?;
+        client(server, name, statement)
+    }
+
     /// Makes a user with the rights that `grants` gives it: the statements for a user as the engine
     /// writes its name. Gone when dropped.
     ///

@@ -24,7 +24,7 @@ impl Shrinker {
     pub fn for_input(&mut self, picture: (u32, u32, &[u8]), shape: &InputShape) -> &[u8] {
         let frame = (shape.width, shape.height);
         let inner = if shape.letterbox { fitting((picture.0, picture.1), frame) } else { frame };
-        self.fill(picture, frame, inner);
+        self.fill(picture, frame, inner, FilterType::Bilinear);
         if shape.channels != 1 {
             return &self.rgb;
         }
@@ -33,9 +33,10 @@ impl Shrinker {
         &self.grey
     }
 
-    /// `picture` at exactly `size`, RGB.
+    /// `picture` at exactly `size` for people, RGB: the mean of what each pixel covers, at half the
+    /// cost of the filter of models.
     pub fn at_size(&mut self, picture: (u32, u32, &[u8]), size: (u32, u32)) -> &[u8] {
-        self.fill(picture, size, size);
+        self.fill(picture, size, size, FilterType::Box);
         &self.rgb
     }
 
@@ -45,6 +46,7 @@ impl Shrinker {
         (width, height, rgb): (u32, u32, &[u8]),
         frame: (u32, u32),
         inner: (u32, u32),
+        filter: FilterType,
     ) {
         const FITS: &str = "buffers are made to the size that they are read at";
         self.rgb.clear();
@@ -55,7 +57,7 @@ impl Shrinker {
         let (left, top) = ((frame.0 - inner.0) / 2, (frame.1 - inner.1) / 2);
         let mut target =
             CroppedImageMut::new(&mut target, left, top, inner.0, inner.1).expect(FITS);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
         self.resizer.resize(&source, &mut target, &options).expect(FITS);
         if self.resizer.size_of_internal_buffers() > crate::decode::KEPT_BYTES {
             self.resizer.reset_internal_buffers();
@@ -145,7 +147,7 @@ mod tests {
         for (from, to) in [((60, 45), (13, 11)), ((8, 5), (20, 30)), ((17, 9), (17, 4))] {
             let rgb = sample(from.0, from.1);
             let mut shrinker = Shrinker::default();
-            let got = shrinker.at_size((from.0, from.1, &rgb), to);
+            let got = shrinker.for_input((from.0, from.1, &rgb), &shape(to.0, to.1, 3, false));
             let size = (from.0 as usize, from.1 as usize);
             let wanted = reference(size, &rgb, (to.0 as usize, to.1 as usize));
             let worst =

@@ -4,13 +4,14 @@
 //!         [--types 19] [--skip 0] [--plot NAME]... [--recipe deviations|full|trunk|transfer]
 //!         [--input 448x208] [--detail 4] [--pixels] [--settings RECIPE.json] [--epochs 12] [--shown deviations]
 //!         [--architecture compact] [--save NETWORK] [--parent NETWORK] [--synthetic 0] [--bad 300]
-//!         [--withhold dead_board] [--apart] [--int8] [--kinds] [--measures FOLDER]
+//!         [--withhold dead_board] [--apart] [--int8] [--kinds] [--released] [--measures FOLDER]
 //!
 //! Training, validation and test have runs of their own, as `hydra model train` splits them; with
 //! `--apart` they have conditions of their own, too (then whoever judges has never seen a target, a
 //! gain or a dead channel of the test). Thresholds come from validation; intervals are Wilson's.
 
 mod plots;
+mod released;
 mod said;
 
 use anyhow::{Context, Result};
@@ -25,6 +26,7 @@ use hydra_train::recipe::{
     Kind, Learnt, Network, Parent, PlotSet, Recipe, compared_for, input_for, learn,
 };
 use plots::{Labels, Plots, drawn};
+use released::Released;
 use said::Table;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +52,8 @@ struct Wanted {
     /// A folder for what every plot measures, as text.
     measures: Option<std::path::PathBuf>,
     kinds: bool,
+    /// Whether each model is released, and how long that takes from the labels on.
+    released: bool,
     /// What models read; the canvas made smaller if absent.
     input: Option<InputShape>,
     recipe: Recipe,
@@ -70,6 +74,7 @@ fn wanted() -> Result<Wanted> {
         int8: false,
         measures: None,
         kinds: false,
+        released: false,
         input: None,
         recipe: Recipe {
             architecture: Architecture::Compact,
@@ -98,6 +103,7 @@ fn wanted() -> Result<Wanted> {
             "--measures" => wanted.measures = Some(value()?.into()),
             "--int8" => wanted.int8 = true,
             "--kinds" => wanted.kinds = true,
+            "--released" => wanted.released = true,
             "--pixels" => recipe.normal.cells = false,
             "--detail" => recipe.normal.detail = value()?.parse()?,
             "--recipe" => {
@@ -161,6 +167,7 @@ fn measured(seed: u64, wanted: &Wanted, runtime: &Runtime) -> Result<()> {
     };
     let (mut drawing, mut training) = (Duration::ZERO, Duration::ZERO);
     let mut table = Table::new();
+    let hall_of_its_own = wanted.released.then(Released::new).transpose()?;
     // a trunk sees all plot types together
     let together = if recipe.kind == Kind::Trunk { plot_types.len().max(1) } else { 1 };
     for group in plot_types.chunks(together) {
@@ -178,7 +185,11 @@ fn measured(seed: u64, wanted: &Wanted, runtime: &Runtime) -> Result<()> {
         drawing += begun.elapsed();
         let begun = Instant::now();
         let learnt = learnt(group, &sets, &recipe, wanted, runtime)?;
-        training += begun.elapsed();
+        let learning = begun.elapsed();
+        training += learning;
+        if let (Some(place), [one]) = (&hall_of_its_own, &learnt[..]) {
+            released::told(one, learning, place.release(one, runtime)?)?;
+        }
         if let (Some(path), Some(one)) = (&wanted.save, learnt.first()) {
             let network = one.network.as_ref().context("there is no network to keep")?;
             std::fs::write(path, network.to_bytes())?;
@@ -198,6 +209,9 @@ fn measured(seed: u64, wanted: &Wanted, runtime: &Runtime) -> Result<()> {
         }
     }
     table.close(wanted.kinds);
+    if let Some(place) = hall_of_its_own {
+        place.close();
+    }
     println!(
         "drawn in {:.0} s, learnt and judged in {:.0} s",
         drawing.as_secs_f64(),

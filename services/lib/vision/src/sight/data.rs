@@ -9,6 +9,8 @@ const ALIKE: u8 = 24;
 const LEAST: usize = 24;
 /// Pixels between those that tell the background.
 const STRIDE: usize = 5;
+/// Pixels that are compared with the background together.
+const BLOCK: usize = 16;
 
 /// Checksum of the pixels and number of those that are data, 8 bytes; nothing where there are no
 /// data.
@@ -101,16 +103,23 @@ impl Marks {
     /// Marks what differs from the paper.
     fn row(&mut self, row: usize, from: usize, pixels: &[u8], paper: [u8; 3]) {
         let start = row * self.by_column.len() + from;
-        let pixels = pixels.as_chunks::<3>().0;
-        let marked = &mut self.marked[start..start + pixels.len()];
+        let marked = &mut self.marked[start..start + pixels.len() / 3];
+        let mut blank = [0; 3 * BLOCK];
+        blank.as_chunks_mut::<3>().0.fill(paper);
         let mut sum = 0;
-        for ((mark, column), pixel) in
-            marked.iter_mut().zip(&mut self.by_column[from..]).zip(pixels)
-        {
-            let [r, g, b] = [0, 1, 2].map(|c| pixel[c].abs_diff(paper[c]) >= ALIKE);
-            *mark = r | g | b;
-            *column += u32::from(*mark);
-            sum += u32::from(*mark);
+        let blocks = marked.chunks_mut(BLOCK).zip(self.by_column[from..].chunks_mut(BLOCK));
+        for ((marked, columns), pixels) in blocks.zip(pixels.chunks(3 * BLOCK)) {
+            // most of a plot is paper
+            if *pixels == blank[..pixels.len()] {
+                continue;
+            }
+            let pixels = pixels.as_chunks::<3>().0;
+            for ((mark, column), pixel) in marked.iter_mut().zip(columns).zip(pixels) {
+                let [r, g, b] = [0, 1, 2].map(|c| pixel[c].abs_diff(paper[c]) >= ALIKE);
+                *mark = r | g | b;
+                *column += u32::from(*mark);
+                sum += u32::from(*mark);
+            }
         }
         self.by_row[row] += sum;
     }
@@ -156,8 +165,10 @@ fn background(
 ) -> [u8; 3] {
     let mut seen: HashMap<[u8; 3], usize> = HashMap::new();
     for y in (top..bottom).step_by(STRIDE) {
-        for pixel in sheet.row(y, left, right).as_chunks::<3>().0.iter().step_by(STRIDE) {
-            *seen.entry(*pixel).or_default() += 1;
+        let sampled = sheet.row(y, left, right).as_chunks::<3>().0.chunks(STRIDE);
+        // neighbours are mostly alike
+        for alike in sampled.map(|few| few[0]).collect::<Vec<_>>().chunk_by(|a, b| a == b) {
+            *seen.entry(alike[0]).or_default() += alike.len();
         }
     }
     // of colours that are as frequent the smallest: the same pixels give the same answer

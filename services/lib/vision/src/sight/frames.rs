@@ -9,6 +9,8 @@ const DARK: u32 = 140;
 const GAPS: f64 = 0.02;
 /// Edges that are this near to each other are one.
 const NEAR: usize = 3;
+/// Pixels that are looked at together: most of a plot is paper.
+const BLOCK: usize = 16;
 
 /// A rectangle of dark lines; its corners are the lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +60,7 @@ pub(super) struct Frames {
 impl Frames {
     /// Panels in the order of reading.
     pub fn find(&mut self, sheet: Sheet<'_>) -> Vec<Frame> {
-        self.dark.clear();
-        self.dark.extend(sheet.rgb.as_chunks::<3>().0.iter().map(|[r, g, b]| {
-            let luma = u32::from(*r) * 77 + u32::from(*g) * 150 + u32::from(*b) * 29;
-            u8::from(luma < DARK << 8)
-        }));
+        self.darken(sheet.rgb);
         let (width, height) = (sheet.width, sheet.height);
         let least = ((width / 20).max(24), (height / 20).max(20));
         let sides = self.sides(width, height, least.1);
@@ -92,6 +90,22 @@ impl Frames {
         self.sorted(found, width)
     }
 
+    /// 1 for each dark pixel, 0 for any other.
+    fn darken(&mut self, rgb: &[u8]) {
+        self.dark.clear();
+        self.dark.resize(rgb.len() / 3, 0);
+        for (dark, rgb) in self.dark.chunks_mut(BLOCK).zip(rgb.chunks(3 * BLOCK)) {
+            // no colour with such a channel is dark
+            if rgb.iter().fold(255, |least: u8, value| least.min(*value)) as u32 >= DARK {
+                continue;
+            }
+            for (dark, [r, g, b]) in dark.iter_mut().zip(rgb.as_chunks::<3>().0) {
+                let luma = u32::from(*r) * 77 + u32::from(*g) * 150 + u32::from(*b) * 29;
+                *dark = u8::from(luma < DARK << 8);
+            }
+        }
+    }
+
     /// Vertical dark lines, by the rows where they begin and end.
     fn sides(
         &mut self,
@@ -106,12 +120,22 @@ impl Frames {
         };
         self.runs.clear();
         self.runs.resize(width, 0);
+        // blocks of columns in which a line goes on
+        let mut going = vec![false; width.div_ceil(BLOCK)];
         for (y, row) in self.dark.chunks_exact(width.max(1)).enumerate() {
-            for (x, (run, dark)) in self.runs.iter_mut().zip(row).enumerate() {
-                if *dark == 0 && *run >= least {
-                    end(*run, x, y);
+            let blocks = self.runs.chunks_mut(BLOCK).zip(row.chunks(BLOCK)).zip(&mut going);
+            for (block, ((runs, row), going)) in blocks.enumerate() {
+                let any = row.iter().fold(0, |any, dark| any | dark) != 0;
+                if !any && !*going {
+                    continue;
                 }
-                *run = (*run + 1) * u32::from(*dark);
+                for (x, (run, dark)) in runs.iter_mut().zip(row).enumerate() {
+                    if *dark == 0 && *run >= least {
+                        end(*run, block * BLOCK + x, y);
+                    }
+                    *run = (*run + 1) * u32::from(*dark);
+                }
+                *going = any;
             }
         }
         for (x, run) in self.runs.iter().enumerate().filter(|(_, run)| **run >= least) {
