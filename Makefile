@@ -10,7 +10,7 @@ help: ## This list
 demo: setup-demo pages ## The whole system in one process, with a simulated hall; ARGS="--seconds 60" ends it
 	cargo run --quiet --bin hydra -- demo $(ARGS)
 
-test: ## Everything that must pass: format, clippy, unit, transports, databases, end to end
+test: ## Format, clippy, unit, transports, databases, end to end; CI=true adds the longest
 	scripts/test.sh $(ARGS)
 
 bench: setup-test pages ## The table of speed and cost, optimised build; ARGS go to `hydra bench`
