@@ -23,6 +23,8 @@ async fn f44_half_of_the_workers_lose_broker_and_database() {
     let there = vec![
         beyond("HYDRA_BROKER__URL", &broker, &borders[0]),
         beyond("HYDRA_DATABASE__URL", &rows, &borders[1]),
+        // until then keep may wait for a transaction, and has no look at its broker
+        ("HYDRA_DATABASE__WORK_TIMEOUT_S".to_owned(), "5".to_owned()),
     ];
     // the first of each role is the one beyond the border
     hall.variables = there;
@@ -42,7 +44,7 @@ async fn f44_half_of_the_workers_lose_broker_and_database() {
     hall.has_rows(300).await;
     for stage in STAGES {
         let what = format!("{stage} beyond the border says so");
-        for _ in 0..300 {
+        for _ in 0..600 {
             if !hall.is_ready(stage).await {
                 break;
             }
