@@ -26,21 +26,23 @@ scripts/pages.sh test
 (cd tests/pages && npm --silent test)
 
 # One build lints and makes what is tested: clippy's driver compiles as rustc does, with all lints on,
-# and dependencies are built once instead of twice.
+# and dependencies are built once instead of twice. Only here: tools that a script installs are not ours.
+linted() {
+  RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__ "$@"
+}
 say "builds, with clippy"
-export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
-cargo build --workspace --all-targets
+linted cargo build --workspace --all-targets
 
 say "chart, compose file, Dockerfile, alerts, dashboards, docs"
 HYDRA_OPS_STRICT=1 HYDRA_BIN=${CARGO_TARGET_DIR:-target}/debug/hydra scripts/check-ops.sh -q -m 'not slow'
 
 say "tests"
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo test --quiet --workspace --doc
+  linted cargo test --quiet --workspace --doc
   # the longest ones only where it decides (CI=true), see .config/nextest.toml
   if [ "${CI:-}" = true ]; then profile=ci; else profile=default; fi
   [ $profile = ci ] || say "leaves out the longest tests; CI=true make test runs all"
-  cargo nextest run --workspace --no-fail-fast --profile $profile "$@"
+  linted cargo nextest run --workspace --no-fail-fast --profile $profile "$@"
 else
-  cargo test --workspace --no-fail-fast "$@"
+  linted cargo test --workspace --no-fail-fast "$@"
 fi
