@@ -2,7 +2,7 @@
 
 use crate::{
     api::{Health, Histogram, Instance, LoadedModel, PartHealth, Pipeline, RoleHealth},
-    follow::Lags,
+    follow::{Lags, SILENT_US},
 };
 use hydra_store::{LATENCY_BOUNDS_MS, heartbeat, read::Heard};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use std::time::Duration;
 /// The stages that every image passes.
 pub const PIPELINE: [&str; 4] = ["ingest", "resize", "infer", "keep"];
 
-/// Roles report every five seconds; one that did not for so long is silent.
-const SILENT_US: i64 = 20_000_000;
 /// Further behind than this is slow.
 const SLOW_S: f64 = 5.0;
+/// Images that waited for so long while none was taken do not wait for their turn.
+const STANDS_S: f64 = 20.0;
 
 struct Role {
     name: &'static str,
@@ -101,11 +101,15 @@ fn depth(heard: &[Heard], role: &str, now_us: i64) -> Option<u64> {
 
 /// Every role, whether or not it has ever started.
 pub fn roles(heard: &[Heard], lags: &Lags, now_us: i64) -> Vec<RoleHealth> {
-    let (seconds, rates) = (lags.seconds(), lags.rates());
+    let (seconds, rates, standing) = (lags.seconds(), lags.rates(), lags.standing(now_us));
     ROLES
         .iter()
         .map(|role| {
-            let health = role_health(role, heard, seconds.get(role.name).copied(), now_us);
+            let pace = Pace {
+                lag_s: seconds.get(role.name).copied(),
+                stood_s: standing.get(role.name).copied().unwrap_or(0.0),
+            };
+            let health = role_health(role, heard, pace, now_us);
             RoleHealth { images_per_s: rates.get(role.name).copied(), ..health }
         })
         .collect()
@@ -118,12 +122,20 @@ pub fn unknown(role: &mut RoleHealth) {
     role.advice = String::new();
 }
 
-fn role_health(role: &Role, heard: &[Heard], lag_s: Option<f64>, now_us: i64) -> RoleHealth {
+/// How a stage gets on.
+struct Pace {
+    /// From arrival until it took an image, a mean over the last minute; none where it took none.
+    lag_s: Option<f64>,
+    /// For so long images have waited and it took none.
+    stood_s: f64,
+}
+
+fn role_health(role: &Role, heard: &[Heard], pace: Pace, now_us: i64) -> RoleHealth {
     let all = of(heard, role.name);
     let alive: Vec<&Heard> = all.clone().filter(|one| is_alive(one, now_us)).collect();
     let newest_us = all.clone().map(|one| one.beat_us).max();
     let queue_depth = depth(heard, role.name, now_us);
-    let verdict = judge(role, &alive, newest_us, queue_depth, lag_s, now_us);
+    let verdict = judge(role, &alive, newest_us, queue_depth, &pace, now_us);
     RoleHealth {
         role: role.name.to_owned(),
         purpose: role.purpose.to_owned(),
@@ -134,7 +146,7 @@ fn role_health(role: &Role, heard: &[Heard], lag_s: Option<f64>, now_us: i64) ->
         heartbeat_at_us: newest_us,
         instances: all.map(|one| instance(one, now_us)).collect(),
         queue_depth,
-        lag_s,
+        lag_s: pace.lag_s,
         images_per_s: None,
         work: work(&alive, role.name),
     }
@@ -168,7 +180,7 @@ fn judge(
     alive: &[&Heard],
     newest_us: Option<i64>,
     queue_depth: Option<u64>,
-    lag_s: Option<f64>,
+    pace: &Pace,
     now_us: i64,
 ) -> Judgement {
     let name = role.name;
@@ -204,8 +216,19 @@ fn judge(
         };
     }
     let waiting = queue_depth.unwrap_or(0);
-    if waiting > 0 && lag_s.is_some_and(|lag| lag > SLOW_S) {
-        let lag = ago((lag_s.unwrap_or(0.0) * 1e6) as i64);
+    if waiting > 0 && pace.stood_s >= STANDS_S {
+        let stood = ago((pace.stood_s * 1e6) as i64);
+        return Judgement {
+            health: Health::Down,
+            meaning: format!(
+                "{name} runs but has taken nothing for {stood}, and {waiting} images wait. {}",
+                role.without
+            ),
+            advice: format!("Start {name} again; its log and hydra doctor say what it waits for."),
+        };
+    }
+    if waiting > 0 && pace.lag_s.is_some_and(|lag| lag > SLOW_S) {
+        let lag = ago((pace.lag_s.unwrap_or(0.0) * 1e6) as i64);
         return Judgement {
             health: Health::Slow,
             meaning: format!("{name} is {lag} behind arrival, and {waiting} images wait."),
@@ -317,99 +340,4 @@ fn part(name: &str, health: Health, meaning: String, advice: &str) -> PartHealth
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hydra_store::heartbeat::{Beat, Body, Queue};
-
-    const NOW: i64 = 1_800_000_000_000_000;
-
-    fn heard(role: &str, age_s: i64) -> Heard {
-        let beat = Beat {
-            instance: format!("{role}-1"),
-            role: role.into(),
-            ready: true,
-            started_us: NOW - 3_600_000_000,
-            ..Default::default()
-        };
-        Heard { beat, beat_us: NOW - age_s * 1_000_000 }
-    }
-
-    fn health_of(heard: &[Heard], role: &str) -> RoleHealth {
-        let all = roles(heard, &Lags::default(), NOW);
-        all.into_iter().find(|one| one.role == role).unwrap()
-    }
-
-    #[test]
-    fn a_role_that_never_started_is_said_to_be_so() {
-        assert_eq!(health_of(&[], "infer").health, Health::Down);
-        let train = health_of(&[], "train");
-        assert_eq!(train.health, Health::Never);
-        assert!(!train.meaning.is_empty() && !train.advice.is_empty());
-    }
-
-    #[test]
-    fn a_role_is_well_while_it_reports_and_down_when_it_stops() {
-        assert_eq!(health_of(&[heard("keep", 4)], "keep").health, Health::Well);
-        let gone = health_of(&[heard("keep", 90)], "keep");
-        assert_eq!(gone.health, Health::Down);
-        assert!(gone.meaning.contains("90 s") && gone.advice.contains("hydra run keep"));
-        assert_eq!(gone.alive_since_us, None);
-    }
-
-    #[test]
-    fn one_dead_instance_beside_a_living_one_is_listed_but_no_trouble() {
-        let mut dead = heard("infer", 500);
-        dead.beat.instance = "infer-2".into();
-        let both = health_of(&[heard("infer", 1), dead], "infer");
-        assert_eq!(both.health, Health::Well);
-        assert_eq!(both.instances.iter().filter(|one| one.alive).count(), 1);
-    }
-
-    #[test]
-    fn a_component_that_is_not_well_is_named() {
-        let mut sick = heard("infer", 1);
-        sick.beat.ready = false;
-        sick.beat.body.components.insert("models".into(), Some("none loads".into()));
-        let infer = health_of(&[sick], "infer");
-        assert_eq!(infer.health, Health::Down);
-        assert!(infer.meaning.contains("none loads"));
-    }
-
-    #[test]
-    fn the_pipeline_names_who_is_silent_and_adds_what_waits() {
-        let mut infer = heard("infer", 1);
-        let queue = Queue { ready: 7, ..Default::default() };
-        infer.beat.body =
-            Body { queues: [("infer".to_owned(), queue)].into(), ..Default::default() };
-        let pipeline = pipeline(&[infer, heard("keep", 99)], &Lags::default(), NOW);
-        assert_eq!(pipeline.waiting, 7);
-        assert_eq!(pipeline.silent, ["ingest", "resize", "keep"]);
-    }
-
-    #[test]
-    fn what_one_instance_misses_of_the_broker_is_not_hidden_by_the_next() {
-        let with = |instance: &str, trouble: Option<&str>| {
-            let mut one = heard("infer", 1);
-            one.beat.instance = instance.into();
-            let queue = Queue { consumers: 1, ..Default::default() };
-            one.beat.body.queues.insert("infer".into(), queue);
-            let trouble = trouble.map(str::to_owned);
-            one.beat.body.components.insert("broker: infer".into(), trouble);
-            one
-        };
-        let both = [with("infer-1", Some("session lost")), with("infer-2", None)];
-        let part = broker(&both, NOW);
-        assert_eq!((part.health, part.meaning.as_str()), (Health::Down, "session lost"));
-        assert_eq!(broker(&both[1..], NOW).health, Health::Well);
-    }
-
-    #[test]
-    fn every_red_line_says_what_to_do() {
-        for role in roles(&[], &Lags::default(), NOW) {
-            assert!(!role.meaning.is_empty() && !role.advice.is_empty(), "{}", role.role);
-        }
-        for part in [database(0, Duration::ZERO, NOW), blob_store(Err("gone".into()))] {
-            assert!(!part.advice.is_empty(), "{}", part.part);
-        }
-    }
-}
+mod tests;

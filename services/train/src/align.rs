@@ -7,7 +7,8 @@
 //! Goods and taken out.
 
 use hydra_proto::registry::InputShape;
-use ndarray::{Array1, Array2, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Fewest Goods that make a reference.
@@ -112,30 +113,33 @@ impl Reference {
             return Err(ReferenceError::Length { found: wrong.len(), wanted });
         }
         let some: Vec<&Vec<u8>> = goods.iter().step_by(goods.len().div_ceil(MOST_GOODS)).collect();
-        let mut images = Array2::zeros((some.len(), wanted));
-        for (mut row, image) in images.rows_mut().into_iter().zip(&some) {
-            planes(image, &input, row.as_slice_mut().expect("rows lie in one piece"));
-        }
-        let count = (some.len() / GOODS_A_COMPONENT).min(MOST_COMPONENTS);
-        let mut variance = vec![0.0f32; wanted];
-        for fold in 0..FOLDS {
-            let held = |i: &usize| i % FOLDS == fold;
-            let rest: Vec<usize> = (0..some.len()).filter(|i| !held(i)).collect();
-            let rest = images.select(ndarray::Axis(0), &rest);
-            let (mean, components) = usual(&rest, count);
-            for index in (0..some.len()).filter(held) {
-                let left = residual(&images.row(index).to_owned(), &mean, &components);
-                variance.iter_mut().zip(&left).for_each(|(v, r)| *v += r * r);
-            }
-        }
-        variance.iter_mut().for_each(|v| *v /= some.len() as f32);
-        let (mean, components) = usual(&images, count);
+        let mut values = vec![0.0; some.len() * wanted];
+        let rows = values.par_chunks_exact_mut(wanted).zip(&some);
+        rows.for_each(|(row, image)| planes(image, &input, row));
+        let mut images =
+            Array2::from_shape_vec((some.len(), wanted), values).expect("as many as were made");
+        let centre = images.mean_axis(Axis(0)).expect("there are images");
+        images -= &centre;
+        let (products, count) = (products(&images), components_of(some.len()));
+        let of_fold = |fold: usize| {
+            let (held, rest): (Vec<usize>, Vec<usize>) =
+                (0..some.len()).partition(|i| i % FOLDS == fold);
+            let (mean, components) = usual(&images, &products, &rest, count);
+            let held = images.select(Axis(0), &held) - &mean;
+            let left = &held - held.dot(&components.t()).dot(&components);
+            left.map_axis(Axis(0), |pixel| pixel.iter().map(|r| r * r).sum::<f32>())
+        };
+        let of_folds: Vec<Array1<f32>> = (0..FOLDS).into_par_iter().map(of_fold).collect();
+        let squares = of_folds.into_iter().reduce(|sum, one| sum + one).expect("there are folds");
+        let variance = squares / some.len() as f32;
+        let all: Vec<usize> = (0..some.len()).collect();
+        let (mean, components) = usual(&images, &products, &all, count);
         Ok(Self {
             input,
             goods: goods.len(),
-            mean: mean.to_vec(),
+            mean: (centre + mean).to_vec(),
             components: components.rows().into_iter().map(|row| row.to_vec()).collect(),
-            inverse_sigma: inverse_sigma(&variance, &input),
+            inverse_sigma: inverse_sigma(&variance.to_vec(), &input),
         })
     }
 
@@ -164,22 +168,49 @@ fn planes(pixels: &[u8], input: &InputShape, out: &mut [f32]) {
     }
 }
 
-/// Mean and leading components, by the eigenvectors of the images' products with each other:
-/// images are far fewer than pixels.
-fn usual(images: &Array2<f32>, count: usize) -> (Array1<f32>, Array2<f32>) {
-    let mean = images.mean_axis(ndarray::Axis(0)).expect("there are images");
-    let centred = images - &mean;
-    let vectors = leading(&centred.dot(&centred.t()), count);
-    let mut components = vectors.t().dot(&centred);
+/// Components that so many Goods can tell.
+fn components_of(goods: usize) -> usize {
+    (goods / GOODS_A_COMPONENT).min(MOST_COMPONENTS)
+}
+
+/// The images' products with each other, of pieces side by side.
+fn products(images: &Array2<f32>) -> Array2<f32> {
+    const PIECES: usize = 16;
+    let size = images.ncols().div_ceil(PIECES).max(1);
+    let of = |piece: ArrayView2<'_, f32>| piece.dot(&piece.t());
+    let pieces: Vec<ArrayView2<'_, f32>> = images.axis_chunks_iter(Axis(1), size).collect();
+    let pieces: Vec<Array2<f32>> = pieces.into_par_iter().map(of).collect();
+    let none = Array2::zeros((images.nrows(), images.nrows()));
+    pieces.into_iter().fold(none, |sum, piece| sum + piece)
+}
+
+/// Mean and leading components of the images `which`, in rows, by the eigenvectors of their
+/// products with each other: images are far fewer than pixels.
+fn usual(
+    images: &Array2<f32>,
+    products: &Array2<f32>,
+    which: &[usize],
+    count: usize,
+) -> (Array1<f32>, Array2<f32>) {
+    // products of what is left beside their own mean
+    let some = products.select(Axis(0), which).select(Axis(1), which);
+    let by_row = some.mean_axis(Axis(1)).expect("there are images");
+    let overall = by_row.mean().expect("there are images");
+    let centred = &some - &by_row - &by_row.clone().insert_axis(Axis(1)) + overall;
+    let vectors = leading(&centred, count);
+    // the mean and every component are sums of images
+    let mut shares = Array2::zeros((vectors.ncols(), images.nrows()));
+    let mut evenly = Array2::zeros((1, images.nrows()));
+    for (vector, image) in vectors.rows().into_iter().zip(which) {
+        shares.column_mut(*image).assign(&vector);
+        evenly[(0, *image)] = 1.0 / which.len() as f32;
+    }
+    let mean = evenly.dot(images).remove_axis(Axis(0));
+    let whole = vectors.sum_axis(Axis(0)).insert_axis(Axis(1));
+    let mut components = shares.dot(images) - whole * &mean;
     // of small ones rounding leaves little that is at right angles
     orthonormalise(components.view_mut().reversed_axes());
     (mean, components)
-}
-
-fn residual(image: &Array1<f32>, mean: &Array1<f32>, components: &Array2<f32>) -> Array1<f32> {
-    let centred = image - mean;
-    let known = components.t().dot(&components.dot(&centred));
-    centred - known
 }
 
 /// Leading eigenvectors of a positive symmetric matrix, in columns, by orthogonal iteration.

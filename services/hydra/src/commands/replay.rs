@@ -60,7 +60,7 @@ impl<'a> Bench<'a> {
     ) -> anyhow::Result<Stored> {
         let folder = self.config.train.folder.join("replay");
         let shape = model.manifest.input.shape();
-        let stored = Stored::open(&self.blobs, rows.to_vec(), shape, &folder).await?;
+        let stored = Stored::open(&self.blobs, rows.to_vec(), shape, &folder, None).await?;
         // open files live on without their name
         let _kept_only_while_read = std::fs::remove_dir_all(&folder);
         for line in &stored.left_out {

@@ -19,7 +19,8 @@ pub struct PlotType {
     pub cadence_s: Option<f64>,
     /// From this age on, in seconds, the newest image is stale while there is beam: one and a half
     /// cadences and a quarter of a minute. Where the catalog gives no cadence, the distance of its
-    /// last images stands in; `null` where one set a run is drawn.
+    /// last images stands in; where they tell none, a quarter of an hour, or three hours where one
+    /// set a run is drawn (which the next run makes stale, too).
     pub stale_after_s: Option<f64>,
     /// Switched off by the catalog: shown, never judged.
     pub disabled: bool,

@@ -12,6 +12,11 @@ use std::collections::BTreeMap;
 /// A stale plot is one and a half cadences and a quarter of a minute old.
 const STALE_CADENCES: f64 = 1.5;
 const STALE_GRACE_S: f64 = 15.0;
+/// Of a plot that comes in chunks whose pace neither the catalog nor its last images tell: three
+/// chunks of five minutes.
+const STALE_UNPACED_S: f64 = 900.0;
+/// Of a plot that is drawn once a run: longer than a run lasts. Nothing stays green for ever.
+const STALE_ONCE_A_RUN_S: f64 = 10_800.0;
 
 /// The card of a plot type.
 pub fn plot_type(board: &Board, cell: &Cell) -> api::PlotType {
@@ -23,7 +28,7 @@ pub fn plot_type(board: &Board, cell: &Cell) -> api::PlotType {
         detector: board.detector_of(row).to_owned(),
         group: row.spec.group.clone(),
         cadence_s,
-        stale_after_s: pace_s.map(|pace| pace * STALE_CADENCES + STALE_GRACE_S),
+        stale_after_s: Some(stale_after_s(pace_s, cell)),
         disabled: row.state == PlotTypeState::Disabled,
         discovered: Board::is_discovered(row),
         model: row.releases.get("active").and_then(|alias| {
@@ -47,6 +52,16 @@ pub fn plot_type(board: &Board, cell: &Cell) -> api::PlotType {
             stage: mark.stage.clone(),
             reason: mark.reason.clone(),
         }),
+    }
+}
+
+/// From which age on, in seconds, the newest image of a plot type is stale.
+fn stale_after_s(pace_s: Option<f64>, cell: &Cell) -> f64 {
+    let once_a_run = cell.latest().is_some_and(|seen| seen.chunk.is_none());
+    match pace_s {
+        Some(pace_s) => pace_s * STALE_CADENCES + STALE_GRACE_S,
+        None if once_a_run => STALE_ONCE_A_RUN_S,
+        None => STALE_UNPACED_S,
     }
 }
 

@@ -18,7 +18,7 @@ use hydra_store::{
     now_us,
     read::{self, Heard},
 };
-pub use lag::Lags;
+pub use lag::{Lags, SILENT_US};
 use serde::Serialize;
 use std::{
     sync::{

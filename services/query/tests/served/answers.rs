@@ -62,7 +62,7 @@ async fn a_card_is_what_was_declared_released_and_seen() {
         assert_eq!(cdc["latest"]["reason"], "No model is active for this plot type.");
         assert_eq!(cdc["collect_fraction"], 0.25);
         let cup = one("Faraday%20Cup").await;
-        assert_eq!(cup["stale_after_s"], Value::Null, "one set a run");
+        assert_eq!(cup["stale_after_s"], 10_800.0, "one set a run, but not for ever");
         assert_eq!(cup["latest"]["chunk"], Value::Null);
         let off = one("Off_adc").await;
         assert_eq!((&off["disabled"], &off["latest"]), (&json!(true), &Value::Null));

@@ -28,6 +28,7 @@ use hydra_train::recipe::{
 use plots::{Labels, Plots, drawn};
 use released::Released;
 use said::Table;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ struct Wanted {
     /// Bad labels at most; as the mix brings them if absent.
     bad: Option<usize>,
     /// Where the trained network is kept.
-    save: Option<std::path::PathBuf>,
+    save: Option<PathBuf>,
     parent: Option<Parent>,
     /// A kind of fault that is in the test part alone.
     withheld: Option<String>,
@@ -50,7 +51,7 @@ struct Wanted {
     apart: bool,
     int8: bool,
     /// A folder for what every plot measures, as text.
-    measures: Option<std::path::PathBuf>,
+    measures: Option<PathBuf>,
     kinds: bool,
     /// Whether each model is released, and how long that takes from the labels on.
     released: bool,
@@ -183,12 +184,20 @@ fn measured(seed: u64, wanted: &Wanted, runtime: &Runtime) -> Result<()> {
         let sets: Vec<Plots> =
             group.iter().map(|p| drawn(&hall, p, &labels, recipe.input)).collect::<Result<_>>()?;
         drawing += begun.elapsed();
-        let begun = Instant::now();
-        let learnt = learnt(group, &sets, &recipe, wanted, runtime)?;
-        let learning = begun.elapsed();
+        let embeddings = hall_of_its_own.as_ref().map(Released::embeddings);
+        let learn = || {
+            let begun = Instant::now();
+            let learnt = learnt(group, &sets, &recipe, wanted, embeddings.clone(), runtime)?;
+            anyhow::Ok((learnt, begun.elapsed()))
+        };
+        let (learnt, learning) = learn()?;
         training += learning;
         if let (Some(place), [one]) = (&hall_of_its_own, &learnt[..]) {
-            released::told(one, learning, place.release(one, runtime)?)?;
+            released::told(one, "pixels", learning, place.release(one, runtime)?)?;
+            if recipe.kind == Kind::Transfer {
+                let (again, learning) = learn()?;
+                released::told(one, "embeddings", learning, place.release(&again[0], runtime)?)?;
+            }
         }
         if let (Some(path), Some(one)) = (&wanted.save, learnt.first()) {
             let network = one.network.as_ref().context("there is no network to keep")?;
@@ -225,6 +234,7 @@ fn learnt(
     sets: &[Plots],
     recipe: &Recipe,
     wanted: &Wanted,
+    embeddings: Option<PathBuf>,
     runtime: &Runtime,
 ) -> Result<Vec<Learnt>> {
     let given: Vec<PlotSet<'_>> = group
@@ -245,6 +255,6 @@ fn learnt(
             );
         }
     };
-    let control = Control { report: Some(Arc::new(report)), ..Control::default() };
+    let control = Control { report: Some(Arc::new(report)), embeddings, ..Control::default() };
     Ok(learn(&given, recipe, wanted.parent.as_ref(), runtime, &Device::flex(), &control)?)
 }

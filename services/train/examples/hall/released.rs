@@ -7,6 +7,7 @@ use hydra_store::release::{self, Action, By, Thresholds};
 use hydra_store::{Database, DatabaseConfig, catalog};
 use hydra_train::library;
 use hydra_train::recipe::{Learnt, bundle_of};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A hall of its own, in a folder that goes with it.
@@ -14,7 +15,7 @@ pub struct Released {
     tokio: tokio::runtime::Runtime,
     database: Database,
     library: Library,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Released {
@@ -30,7 +31,12 @@ impl Released {
             Ok::<_, hydra_store::StoreError>(database)
         })?;
         let library = Library::new(Blobs::in_memory());
-        Ok(Self { tokio, database, library, _folder: folder })
+        Ok(Self { tokio, database, library, folder })
+    }
+
+    /// Where embeddings are kept, as `hydra run train` keeps them.
+    pub fn embeddings(&self) -> PathBuf {
+        self.folder.path().join("embeddings")
     }
 
     /// Declares the plot type (not timed), then seals, adds and activates the model. How long.
@@ -58,13 +64,13 @@ impl Released {
     }
 }
 
-/// Says how long it took from pixels and labels to the release.
-pub fn told(one: &Learnt, learning: Duration, releasing: Duration) -> Result<()> {
+/// Says how long it took from labels, and pixels or embeddings `at_hand`, to the release.
+pub fn told(one: &Learnt, at_hand: &str, learning: Duration, releasing: Duration) -> Result<()> {
     let counts = &one.figures.training.labels;
     let labels: usize = counts.values().sum();
     labels.checked_sub(1).context("no label was learnt from")?;
     println!(
-        "{:22} {labels} labels -> learnt and judged {:.2} s, sealed and released {:.2} s: {:.2} s",
+        "{:22} {labels} labels, {at_hand} at hand -> learnt and judged {:.2} s, sealed and released {:.2} s: {:.2} s",
         one.plot_type.as_str(),
         learning.as_secs_f64(),
         releasing.as_secs_f64(),

@@ -33,6 +33,9 @@ pub struct Control {
     pub checkpoint: Option<PathBuf>,
     /// How often at most, beside the ends of epochs; a minute if absent.
     pub checkpoint_every: Option<Duration>,
+    /// Folder in which embeddings by a parent's trunk are kept from one training to the next;
+    /// nowhere if absent.
+    pub embeddings: Option<PathBuf>,
     /// Goes into the identity of the training, beside settings, network and items: what the
     /// images are.
     pub images: String,

@@ -52,6 +52,11 @@ impl Head {
         self.bias.len()
     }
 
+    /// Length of the embeddings that it reads.
+    pub fn features(&self) -> usize {
+        self.weight.len() / self.labels().max(1)
+    }
+
     /// Whether the head reads embeddings of this length.
     ///
     /// # Errors
@@ -62,7 +67,7 @@ impl Head {
         }
         Err(WeightsError::Shape {
             name: "head".into(),
-            found: vec![self.labels(), self.weight.len() / self.labels().max(1)],
+            found: vec![self.labels(), self.features()],
             wanted: vec![self.labels().max(1), features],
         })
     }

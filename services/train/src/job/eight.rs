@@ -52,7 +52,7 @@ impl Trainer {
         let rows = training::labelled(&self.database, plot_type.clone()).await?;
         let fixed = training::fixed(&self.database, plot_type).await?;
         let folder = self.folder.join(format!("eight-{digest}"));
-        let stored = Stored::open(&self.blobs, rows, manifest.input.shape(), &folder).await?;
+        let stored = Stored::open(&self.blobs, rows, manifest.input.shape(), &folder, None).await?;
         let (runtime, plain) = (self.runtime.clone(), manifest.clone());
         let work = tokio::task::spawn_blocking(move || {
             let trained = |i: &usize| fixed.trained.contains(&stored.examples()[*i].image);

@@ -6,6 +6,10 @@ mod normal;
 mod stage;
 mod stored;
 mod surroundings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use eight::Change;
 pub use normal::{ARCHITECTURE, Normal, NormalFigures, NormalRecipe, request as normal_request};
@@ -18,7 +22,8 @@ use crate::fit::Control;
 use crate::library::{self, AddError};
 use crate::quantise::QuantiseError;
 use crate::recipe::{
-    LearnError, Learnt, Network, Parent, ParentError, PlotSet, Recipe, bundle_of, learn,
+    Embeddings, Kind, LearnError, Learnt, Network, Parent, ParentError, PlotSet, Recipe, bundle_of,
+    learn,
 };
 use burn::tensor::Device;
 use bytes::Bytes;
@@ -154,13 +159,18 @@ impl Trainer {
             None => None,
         };
         let shape = parent.as_ref().map_or(job.recipe.input, |parent| parent.network.input);
+        // heads are fitted to what the parent's trunk makes of plots, and it may have seen them
+        let trunk = parent.as_ref().filter(|_| job.recipe.kind == Kind::Transfer);
+        let embeddings = self.folder.join("embeddings");
+        let known = trunk.map(|parent| Embeddings::of(&parent.network, &embeddings));
+        let known = known.transpose()?.flatten();
         let mut sets = Vec::with_capacity(job.plot_types.len());
         let mut around = Vec::with_capacity(job.plot_types.len());
         for name in &job.plot_types {
             let rows = training::labelled(&self.database, name.clone()).await?;
             around.push(Surroundings::of(&self.blobs, &rows).await?);
             let training::Fixed { test, trained } = training::fixed(&self.database, name).await?;
-            let stored = Stored::open(&self.blobs, rows, shape, &folder).await?;
+            let stored = Stored::open(&self.blobs, rows, shape, &folder, known.as_ref()).await?;
             sets.push((name.clone(), stored, Fixed { test, trained }));
         }
         let left_out: Vec<Vec<String>> =
@@ -176,7 +186,8 @@ impl Trainer {
                     PlotSet { name, data: stored, fixed, parts: None }
                 })
                 .collect();
-            let control = Control { checkpoint: Some(checkpoint), ..control };
+            let (checkpoint, embeddings) = (Some(checkpoint), Some(embeddings));
+            let control = Control { checkpoint, embeddings, ..control };
             learn(&sets, &recipe, parent.as_ref(), &runtime, &device, &control)
         });
         let learnt = learnt.await??;

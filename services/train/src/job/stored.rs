@@ -2,12 +2,14 @@
 //! bounded by the batch, however many labels there are, and no plot is decoded twice.
 
 use crate::data::{Dataset, Example, PixelError};
+use crate::recipe::Embeddings;
 use futures::{StreamExt, TryStreamExt};
 use hydra_blobs::{BlobError, Blobs};
 use hydra_proto::ContentHash;
 use hydra_proto::registry::InputShape;
 use hydra_store::training::LabelledImage;
 use hydra_vision::{Limits, Workbench};
+use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -43,13 +45,16 @@ pub struct Stored {
     file: File,
     /// Place in the file of each example.
     places: Vec<usize>,
+    /// Places that were left empty, for nobody needs their pixels.
+    empty: HashSet<usize>,
     /// Images that could not be used, and why.
     pub left_out: Vec<String>,
 }
 
 impl Stored {
     /// Fetches, decodes and resizes every image once; what cannot be decoded is left out and
-    /// named. A file that an earlier attempt left in `folder` is used again.
+    /// named. A file that an earlier attempt left in `folder` is used again. Images whose
+    /// embeddings are `known` are taken as they are, without pixels.
     ///
     /// # Errors
     /// See [`StoredError`].
@@ -58,8 +63,13 @@ impl Stored {
         rows: Vec<LabelledImage>,
         shape: InputShape,
         folder: &Path,
+        known: Option<&Embeddings>,
     ) -> Result<Self, StoredError> {
-        let named = rows.iter().map(|row| row.content.to_string()).collect::<String>();
+        let is_known = |i: &usize| known.is_some_and(|known| known.has(&rows[*i].content));
+        let empty: HashSet<usize> = (0..rows.len()).filter(is_known).collect();
+        let entry =
+            |(i, row): (usize, &LabelledImage)| format!("{} {}", row.content, empty.contains(&i));
+        let named = rows.iter().enumerate().map(entry).collect::<Vec<_>>().join(", ");
         let name = ContentHash::of(format!("{shape:?} {named}").as_bytes()).to_string();
         let path = folder.join(format!("{name}.pixels"));
         let io = |path: &Path| {
@@ -71,7 +81,7 @@ impl Stored {
         if !path.exists() || !bad.exists() {
             let partial = path.with_extension("partial");
             let file = Arc::new(File::create(&partial).map_err(io(&partial))?);
-            let refused = fill(blobs, &rows, shape, file, &partial).await?;
+            let refused = fill(blobs, &rows, &empty, shape, file, &partial).await?;
             let text = serde_json::to_vec(&refused).unwrap_or_default();
             std::fs::write(&bad, text).map_err(io(&bad))?;
             std::fs::rename(&partial, &path).map_err(io(&path))?;
@@ -84,7 +94,7 @@ impl Stored {
         let usable = |i: &usize| refused.iter().all(|(bad, _)| bad != i);
         let places: Vec<usize> = (0..rows.len()).filter(usable).collect();
         let examples = places.iter().map(|i| example(&rows[*i])).collect();
-        Ok(Self { examples, shape, file, places, left_out })
+        Ok(Self { examples, shape, file, places, empty, left_out })
     }
 }
 
@@ -110,10 +120,11 @@ fn condition(json: &str) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// Writes all pixels; gives what could not be had.
+/// Writes all pixels but those of `empty` places; gives what could not be had.
 async fn fill(
     blobs: &Blobs,
     rows: &[LabelledImage],
+    empty: &HashSet<usize>,
     shape: InputShape,
     file: Arc<File>,
     path: &Path,
@@ -144,7 +155,8 @@ async fn fill(
             work.await?
         }
     };
-    let work: Vec<_> = rows.iter().enumerate().map(one).collect();
+    let work: Vec<_> =
+        rows.iter().enumerate().filter(|(i, _)| !empty.contains(i)).map(one).collect();
     let all = futures::stream::iter(work).buffer_unordered(AT_ONCE);
     let mut refused: Vec<(usize, String)> =
         all.try_filter_map(|one| async move { Ok(one) }).try_collect().await?;
@@ -164,6 +176,9 @@ impl Dataset for Stored {
         let failed = |source: std::io::Error| PixelError { index, source: Box::new(source) };
         if shape != self.shape {
             return Err(failed(std::io::Error::other("asked for in another shape")));
+        }
+        if self.empty.contains(&self.places[index]) {
+            return Err(failed(std::io::Error::other("its pixels were not fetched")));
         }
         let mut pixels = vec![0; shape.size_bytes()];
         let at = self.places[index] as u64 * pixels.len() as u64;
@@ -203,7 +218,7 @@ mod tests {
             vec![row(1, text, true), row(2, good, true), row(3, absent, true), row(4, good, false)];
         let shape = InputShape { width: 4, height: 4, channels: 3, letterbox: false };
         for _again in 0..2 {
-            let stored = Stored::open(&blobs, rows.clone(), shape, dir.path()).await.unwrap();
+            let stored = Stored::open(&blobs, rows.clone(), shape, dir.path(), None).await.unwrap();
             assert_eq!(stored.examples().len(), 1);
             assert_eq!(stored.examples()[0].condition, "target LH2");
             assert_eq!(stored.pixels(0, shape).unwrap(), vec![200; 48]);

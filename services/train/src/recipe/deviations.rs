@@ -7,6 +7,7 @@
 use super::guard::{GUARD_RATE, goods_of};
 use super::images::Prepared;
 use super::learn::{Files, Learnt, concluded};
+use super::said::Said;
 use super::{LearnError, Recipe};
 use crate::eval::Scored;
 use crate::eval::calibration::{fit_temperature, tempered};
@@ -70,7 +71,8 @@ pub(super) fn learnt(
     let head = heads.into_iter().min_by(|a, b| loss(a).total_cmp(&loss(b)));
     let head = head.expect("there are three");
     let file = model.to_classifier(Verdict { weight: &head.weight, bias: &head.bias }, &[]);
-    let mut one = concluded(set, &file, head, recipe, shape, runtime)?;
+    let said = Said::by_file(runtime, &file, shape, set, head.features())?;
+    let mut one = concluded(set, said, head, recipe, shape);
     one.files = Files::Network(file);
     one.architecture = ARCHITECTURE;
     one.guard_rate = Some(model.false_alarm_rate);

@@ -1,39 +1,48 @@
 //! Images -> embeddings by a trunk, on all cores.
 
 use super::LearnError;
-use super::images::Prepared;
+use super::embeddings::Embeddings;
+use super::images::{Prepared, Split};
 use crate::runner::Runner;
 use hydra_model::Runtime;
 use hydra_proto::registry::InputShape;
-use ndarray::Array2;
 use rayon::prelude::*;
 
 /// Images in one run of the trunk.
 const BATCH: usize = 8;
 
-/// Embeddings, a row an example.
-#[derive(Debug, Clone)]
-pub struct Embedded {
-    /// Rows in the order of `which`.
-    pub features: Array2<f32>,
-}
-
-/// Runs `onnx`, a file of ours with the output `features`, over the examples `which`.
+/// The embedding of each labelled image of `set` that is trained, validated or tested on, by place
+/// in its `labelled`; the others' are empty.
+///
+/// `onnx` is a file of ours with the output `features`. What `kept` knows is not made again, and
+/// what is new is kept.
 ///
 /// # Errors
 /// Where pixels are not to be had or the network cannot be run.
-pub fn embed(
+pub(super) fn embed(
     runtime: &Runtime,
     onnx: &[u8],
     shape: InputShape,
     set: &Prepared<'_>,
-    which: &[usize],
-) -> Result<Embedded, LearnError> {
-    let rows = run(runtime, onnx, shape, set, which, "features")?;
-    let columns = rows.first().map_or(0, Vec::len);
-    let flat: Vec<f32> = rows.into_iter().flatten().collect();
-    let features = Array2::from_shape_vec((which.len(), columns), flat);
-    Ok(Embedded { features: features.expect("every image has as many features") })
+    kept: Option<&mut Embeddings>,
+) -> Result<Vec<Vec<f32>>, LearnError> {
+    let content = |i: usize| set.data.examples()[set.labelled[i].example].content;
+    let Split { train, validation, test } = &set.split;
+    let wanted: Vec<usize> = [&train[..], validation, test].concat();
+    let mut rows = vec![Vec::new(); set.labelled.len()];
+    for i in &wanted {
+        if let Some(row) = kept.as_deref().and_then(|kept| kept.get(&content(*i))) {
+            rows[*i] = row.to_vec();
+        }
+    }
+    let fresh: Vec<usize> = wanted.into_iter().filter(|i| rows[*i].is_empty()).collect();
+    for (i, row) in fresh.iter().zip(run(runtime, onnx, shape, set, &fresh, "features")?) {
+        rows[*i] = row;
+    }
+    if let Some(kept) = kept.filter(|_| !fresh.is_empty()) {
+        kept.add(fresh.into_iter().map(|i| (content(i), rows[i].clone())));
+    }
+    Ok(rows)
 }
 
 /// One output of `onnx` for each of the labelled images `which`.

@@ -1,11 +1,13 @@
 //! The recipes themselves.
 
 use super::deviations;
-use super::embed::{embed, run};
+use super::embed::embed;
+use super::embeddings::Embeddings;
 use super::finish::{Figures, judge};
 use super::guard::guards;
 use super::images::{Feed, PlotSet, Prepared, STRIDE};
-use super::taught::{Taught, taught};
+use super::said::Said;
+use super::taught::Taught;
 use super::{Kind, LearnError, Parent, Recipe};
 use crate::align::Shown;
 use crate::export;
@@ -19,6 +21,7 @@ use hydra_model::manifest::{PlotLayout, Seen};
 use hydra_normality::NormalityModel;
 use hydra_proto::registry::InputShape;
 use hydra_proto::{ContentHash, ImageId, Label, PlotTypeName};
+use ndarray::Array2;
 use std::sync::Arc;
 
 /// A trained network without what is a plot type's own.
@@ -126,8 +129,11 @@ pub fn learn(
         }
         (Kind::Transfer, Some(parent)) => {
             let network = Arc::new(parent.network.clone());
+            let folder = control.embeddings.as_deref();
+            let mut kept =
+                folder.map(|folder| Embeddings::of(&network, folder)).transpose()?.flatten();
             each(&ready, recipe, &network, Some(parent), runtime, |set, graph| {
-                fitted(set, recipe, &network, graph, runtime)
+                fitted(set, recipe, &network, graph, runtime, kept.as_mut())
             })
         }
         (Kind::Transfer, None) => {
@@ -139,7 +145,7 @@ pub fn learn(
             let mut learnt = each(&ready, recipe, &network, parent, runtime, |set, graph| {
                 let (first, count) =
                     places[ready.iter().position(|r| r.name == set.name).unwrap_or(0)];
-                Ok(Head::of(graph, &network.weights, first..first + count)?)
+                Ok((Head::of(graph, &network.weights, first..first + count)?, None))
             })?;
             learnt.iter_mut().for_each(|one| one.figures.epochs.clone_from(&epochs));
             Ok(learnt)
@@ -257,6 +263,9 @@ fn identity(ready: &[Prepared<'_>]) -> String {
     ContentHash::of(text.as_bytes()).to_string()
 }
 
+/// A head, and where it was fitted to embeddings those of each labelled image.
+type Headed = (Head, Option<Vec<Vec<f32>>>);
+
 /// A head by L-BFGS on the embeddings of the training part.
 fn fitted(
     set: &Prepared<'_>,
@@ -264,19 +273,26 @@ fn fitted(
     network: &Network,
     graph: &Graph,
     runtime: &Runtime,
-) -> Result<Head, LearnError> {
-    let zero = Head {
-        weight: vec![0.0; set.labels.labels().len() * graph.feature_count()],
-        bias: vec![0.0; set.labels.labels().len()],
+    kept: Option<&mut Embeddings>,
+) -> Result<Headed, LearnError> {
+    let (count, features) = (set.labels.labels().len(), graph.feature_count());
+    let file = match &set.reference {
+        None => export::trunk(graph, &network.weights, &[])?,
+        Some(reference) => {
+            let zero = Head { weight: vec![0.0; count * features], bias: vec![0.0; count] };
+            let reference = Some((reference, network.shown));
+            export::aligned_classifier(graph, &network.weights, &zero, reference, &[])?
+        }
     };
-    let reference = set.reference.as_ref().map(|r| (r, network.shown));
-    let file = export::aligned_classifier(graph, &network.weights, &zero, reference, &[])?;
-    let embedded = embed(runtime, &file, network.input, set, &set.split.train)?;
-    let of = |i: &usize| &set.labelled[*i];
-    let classes: Vec<usize> = set.split.train.iter().map(|i| of(i).class).collect();
-    let weights: Vec<f32> = set.split.train.iter().map(|i| of(i).weight).collect();
-    let count = set.labels.labels().len();
-    Ok(fit_head(embedded.features.view(), &classes, &weights, count, recipe.head)?)
+    let embedded = embed(runtime, &file, network.input, set, kept)?;
+    let train = &set.split.train;
+    let rows: Vec<f32> = train.iter().flat_map(|i| &embedded[*i]).copied().collect();
+    let rows = Array2::from_shape_vec((train.len(), features), rows)
+        .expect("every image has as many features");
+    let classes: Vec<usize> = train.iter().map(|i| set.labelled[*i].class).collect();
+    let weights: Vec<f32> = train.iter().map(|i| set.labelled[*i].weight).collect();
+    let head = fit_head(rows.view(), &classes, &weights, count, recipe.head)?;
+    Ok((head, Some(embedded)))
 }
 
 /// Judges and writes each plot type's model.
@@ -286,7 +302,7 @@ fn each(
     network: &Arc<Network>,
     parent: Option<&Parent>,
     runtime: &Runtime,
-    head_of: impl Fn(&Prepared<'_>, &Graph) -> Result<Head, LearnError>,
+    mut head_of: impl FnMut(&Prepared<'_>, &Graph) -> Result<Headed, LearnError>,
 ) -> Result<Vec<Learnt>, LearnError> {
     let graph = network.graph()?;
     let shared = match (recipe.kind, network.shown.aligns()) {
@@ -299,51 +315,52 @@ fn each(
         // a head sees no pixels
         Some(_) => vec![None; ready.len()],
     };
-    let one = |(set, guard): (&Prepared<'_>, Option<NormalityModel>)| {
-        let head = head_of(set, &graph)?;
-        let reference = set.reference.as_ref().map(|r| (r, network.shown));
-        let whole = export::aligned_classifier(&graph, &network.weights, &head, reference, &[])?;
-        let mut one = concluded(set, &whole, head, recipe, network.input, runtime)?;
-        one.figures.weights = Some(weights.clone());
-        one.architecture = network.architecture.name();
-        one.files = match &shared {
-            None => Files::Network(match &guard {
-                None => whole,
-                Some(guard) => guard.guard(&whole)?,
-            }),
-            Some(trunk) => Files::TrunkAndHead {
-                trunk: trunk.clone(),
-                head: export::head_alone(&one.head, graph.feature_count(), &[])?,
-            },
+    let one =
+        |(set, guard): (&Prepared<'_>, Option<NormalityModel>)| -> Result<Learnt, LearnError> {
+            let (head, embedded) = head_of(set, &graph)?;
+            let reference = set.reference.as_ref().map(|r| (r, network.shown));
+            let whole =
+                export::aligned_classifier(&graph, &network.weights, &head, reference, &[])?;
+            let said = match embedded {
+                Some(embedded) => Said::by_head(&head, &embedded, set),
+                None => Said::by_file(runtime, &whole, network.input, set, head.features())?,
+            };
+            let mut one = concluded(set, said, head, recipe, network.input);
+            one.figures.weights = Some(weights.clone());
+            one.architecture = network.architecture.name();
+            one.files = match &shared {
+                None => Files::Network(match &guard {
+                    None => whole,
+                    Some(guard) => guard.guard(&whole)?,
+                }),
+                Some(trunk) => Files::TrunkAndHead {
+                    trunk: trunk.clone(),
+                    head: export::head_alone(&one.head, graph.feature_count(), &[])?,
+                },
+            };
+            one.network = Some(network.clone());
+            one.parent = parent.cloned();
+            one.guard_rate = guard.map(|guard| guard.false_alarm_rate);
+            Ok(one)
         };
-        one.network = Some(network.clone());
-        one.parent = parent.cloned();
-        one.guard_rate = guard.map(|guard| guard.false_alarm_rate);
-        Ok(one)
-    };
     ready.iter().zip(guards).map(one).collect()
 }
 
-/// What a network of one file says of validation and test, and how good that is.
+/// How good is what a model says of validation and test.
 pub(super) fn concluded(
     set: &Prepared<'_>,
-    file: &[u8],
+    said: Said,
     head: Head,
     recipe: &Recipe,
     input: InputShape,
-    runtime: &Runtime,
-) -> Result<Learnt, LearnError> {
-    let say = |which: &[usize]| run(runtime, file, input, set, which, "probabilities");
-    let (validation, test) = (say(&set.split.validation)?, say(&set.split.test)?);
-    let mut figures = judge(set, &validation, &test, recipe.thresholds, recipe.fit.seed);
+) -> Learnt {
+    let mut figures = judge(set, &said.validation, &said.test, recipe.thresholds, recipe.fit.seed);
     figures.recipe = serde_json::to_value(recipe).unwrap_or_default();
-    let features = head.weight.len() / head.labels().max(1);
-    let taught = taught(runtime, file, input, set, features)?;
     let ids = |which: &[usize]| {
         let of = |i: &usize| set.data.examples()[set.labelled[*i].example].image;
         which.iter().map(of).collect::<Vec<_>>()
     };
-    Ok(Learnt {
+    Learnt {
         plot_type: set.name.clone(),
         labels: set.labels.labels().to_vec(),
         files: Files::Network(Vec::new()),
@@ -358,6 +375,6 @@ pub(super) fn concluded(
         guard_rate: None,
         layouts: Vec::new(),
         conditions: Seen::default(),
-        taught,
-    })
+        taught: said.taught,
+    }
 }

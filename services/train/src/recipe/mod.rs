@@ -6,16 +6,18 @@
 mod bundle;
 mod deviations;
 mod embed;
+mod embeddings;
 mod finish;
 mod guard;
 mod images;
 mod learn;
 mod parent;
+mod said;
 mod suited;
 mod taught;
 
 pub use bundle::bundle_of;
-pub use embed::{Embedded, embed};
+pub use embeddings::Embeddings;
 pub use finish::{Counts, Figures, Thresholds, judge};
 pub use guard::GUARD_RATE;
 pub use images::{PlotSet, Prepared, Split};

@@ -1,10 +1,6 @@
 //! What a model was taught, as it sees it: "why did Hydra miss this?" looks for the nearest.
 
-use super::LearnError;
-use super::embed::run;
 use super::images::Prepared;
-use hydra_model::Runtime;
-use hydra_proto::registry::InputShape;
 use hydra_proto::{ImageId, Label};
 
 /// Most images of a model that are remembered, and most of their features' bytes: all of them are
@@ -25,17 +21,11 @@ pub struct Taught {
     pub features: Vec<f32>,
 }
 
-/// The features of training images by `onnx`, a file of ours: of every rare label all, of the
-/// frequent ones evenly spread over time.
-pub(super) fn taught(
-    runtime: &Runtime,
-    onnx: &[u8],
-    shape: InputShape,
-    set: &Prepared<'_>,
-    features: usize,
-) -> Result<Vec<Taught>, LearnError> {
+/// The training images that are remembered: of every rare label all, of the frequent ones evenly
+/// spread over time. None where `features` are too many to keep.
+pub(super) fn chosen(set: &Prepared<'_>, features: usize) -> Vec<usize> {
     if features > MOST_FEATURES {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let most = MOST.min(MOST_BYTES / (4 * features.max(1)));
     let real = |i: &usize| !set.data.examples()[set.labelled[*i].example].synthetic;
@@ -43,15 +33,22 @@ pub(super) fn taught(
     for i in set.split.train.iter().copied().filter(real) {
         classes[set.labelled[i].class].push(i);
     }
-    let which = spread(classes, most);
-    let rows = run(runtime, onnx, shape, set, &which, "features")?;
+    spread(classes, most)
+}
+
+/// Images with their features.
+pub(super) fn taught(
+    set: &Prepared<'_>,
+    which: &[usize],
+    rows: impl IntoIterator<Item = Vec<f32>>,
+) -> Vec<Taught> {
     let told = which.iter().zip(rows).map(|(i, features)| {
         let one = &set.labelled[*i];
         let (image, label) =
             (set.data.examples()[one.example].image, set.labels.labels()[one.class].clone());
         Taught { image, label, features }
     });
-    Ok(told.collect())
+    told.collect()
 }
 
 /// At most `most` of them all, each class with an equal share as far as it has so many.

@@ -50,7 +50,7 @@ impl Trainer {
             };
             let surroundings = Surroundings::of(&self.blobs, &rows).await?;
             let rows: Vec<LabelledImage> = rows.into_iter().filter(is_told).collect();
-            let stored = Stored::open(&self.blobs, rows, INPUT, &folder).await?;
+            let stored = Stored::open(&self.blobs, rows, INPUT, &folder, None).await?;
             let settings = NormalitySettings {
                 false_alarm_rate: recipe.false_alarm_rate,
                 ..NormalitySettings::default()
