@@ -18,9 +18,23 @@ use clap::Parser;
 use cli::{Cli, Command};
 use config::Config;
 use hydra_boot::Bounds;
+use std::any::Any;
+use std::panic;
 use std::process::ExitCode;
 
+/// Whether a panic says that nobody reads what we print any more (`hydra model show ... | head`).
+fn nobody_reads(panic: &(dyn Any + Send)) -> bool {
+    let told = panic.downcast_ref::<String>();
+    told.is_some_and(|text| text.starts_with("failed printing to stdout: Broken pipe"))
+}
+
 fn main() -> ExitCode {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !nobody_reads(panic.payload()) {
+            usual(panic);
+        }
+    }));
     let cli = Cli::parse();
     let config = match Config::load(cli.config.as_deref()) {
         Ok(config) => config,
@@ -49,7 +63,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(dispatch(cli.command, config, bounds));
+    let work = || runtime.block_on(dispatch(cli.command, config, bounds));
+    let ended = match panic::catch_unwind(panic::AssertUnwindSafe(work)) {
+        Ok(ended) => ended,
+        Err(panic) if nobody_reads(&*panic) => Ok(ExitCode::SUCCESS),
+        Err(panic) => panic::resume_unwind(panic),
+    };
     runtime.shutdown_background();
     match ended {
         Ok(code) => code,

@@ -28,7 +28,9 @@ pub enum QuantiseError {
     #[error("no calibration images")]
     NoImages,
     /// Nothing to quantise.
-    #[error("the network has no convolution with fixed weights")]
+    #[error(
+        "it has no convolution with fixed weights, of which 8 bits make use: recipes full and trunk have"
+    )]
     NoConvolution,
 }
 

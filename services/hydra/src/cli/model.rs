@@ -134,9 +134,21 @@ pub struct TrainArgs {
     /// The model that it starts from: digest, or the first digits of it.
     #[arg(long)]
     pub parent: Option<String>,
-    /// A recipe as JSON, as `model show` prints it; the other options change it.
-    #[arg(long, value_name = "FILE")]
+    /// A recipe as JSON, as `model show` prints it, instead of what suits the labels; the other
+    /// options change it.
+    #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
     pub settings: Option<PathBuf>,
+    /// Thresholds from which at most so many false alarms a week come of a plot type, instead of
+    /// those of the best F1.
+    #[arg(long, value_name = "A_WEEK")]
+    pub false_alarms: Option<f64>,
+    /// Plots of a plot type a week, for --false-alarms: one every five minutes.
+    #[arg(long, default_value_t = 2016.0, requires = "false_alarms")]
+    pub plots_a_week: f64,
+    /// Tensors of torchvision (`state_dict`, a .pth file) that a network starts from, without its
+    /// last layer; with --architecture resnet18 or inception-v3.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["parent", "file"])]
+    pub weights: Option<PathBuf>,
     /// compact, small-residual, resnet18 or inception-v3.
     #[arg(long)]
     pub architecture: Option<String>,
@@ -179,7 +191,10 @@ impl TrainArgs {
     /// Whether something is asked for that only a network has.
     pub fn wants_network(&self) -> bool {
         let named = [&self.parent, &self.architecture, &self.input, &self.shown];
-        named.iter().any(|option| option.is_some()) || self.epochs.is_some() || self.synthetic > 0
+        named.iter().any(|option| option.is_some())
+            || self.epochs.is_some()
+            || self.weights.is_some()
+            || self.synthetic > 0
     }
 }
 

@@ -3,6 +3,7 @@
 use hydra_store::model::Model;
 use hydra_train::{
     eval::{intervals::Figure, report::Evaluation},
+    job::Change,
     recipe::Figures,
 };
 
@@ -17,6 +18,17 @@ fn figure(figure: Option<Figure>) -> String {
 /// What training found, where the model was trained here.
 pub fn of(model: &Model) -> Option<Figures> {
     serde_json::from_str(model.model.evaluation.as_deref()?).ok()
+}
+
+/// What 8 bits changed, where the model is one of 8 bits.
+pub fn eight_bits(model: &Model) -> Option<String> {
+    let all: serde_json::Value = serde_json::from_str(model.model.evaluation.as_deref()?).ok()?;
+    let change: Change = serde_json::from_value(all.get("eight_bits")?.clone()).ok()?;
+    Some(format!(
+        "in 8 bits     accuracy {:.4} instead of {:.4} on {} images, {} of them trained on; {:.1} times \
+         faster",
+        change.accuracy[1], change.accuracy[0], change.images, change.trained, change.faster
+    ))
 }
 
 /// The evaluation in lines.

@@ -123,6 +123,13 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
                 change.images,
                 change.faster
             );
+            if change.trained > 0 {
+                println!(
+                    "{} of these images it was trained on: the test set is too small to tell, \
+                     and unseen plots may lose more",
+                    change.trained
+                );
+            }
             println!("released by: hydra model activate {} --why ...", &made.to_string()[..12]);
         }
         Command::Rollback { plot_type, why } => {
@@ -260,6 +267,9 @@ fn show(model: &Model) {
     match figures::of(model) {
         Some(figures) => {
             figures::lines(&figures).iter().for_each(|line| println!("{line}"));
+            if let Some(line) = figures::eight_bits(model) {
+                println!("{line}");
+            }
             println!("recipe  {}", figures.recipe);
         }
         None => println!("{}", model.model.manifest),

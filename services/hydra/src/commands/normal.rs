@@ -48,6 +48,12 @@ pub async fn normal(
             count => println!("  new conditions learnt from {count} Goods"),
         }
         println!("  one Good in {:.0} may be called novel", 1.0 / figures.false_alarm_rate);
+        match figures.goods {
+            0 => println!("  how often it does is not known: Goods of ten runs or more are needed"),
+            goods => {
+                println!("  of {goods} Goods of other runs it calls {} so", figures.goods_novel)
+            }
+        }
         if figures.others > 0 {
             println!("  of {} others it calls {} novel", figures.others, figures.others_novel);
         }

@@ -9,18 +9,19 @@ use hydra_proto::{
     ContentHash, ModelDigest, PlotTypeName, events::TrainingWanted, registry::InputShape,
 };
 use hydra_stage::{Destination, Outgoing, Transport};
-use hydra_store::{Database, training};
+use hydra_store::Database;
 use hydra_train::{
     align::Shown,
-    data::class_of,
+    eval::thresholds::ThresholdRule,
     fit::{Control, Progress, Report},
     graph::Architecture,
-    job::{Job, Made, Trainer},
-    recipe::{Kind, Material, Recipe},
+    job::{Job, Made, Trainer, material},
+    recipe::{Kind, Recipe},
+    weights::{Weights, read_torch},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
-    collections::BTreeMap,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -192,29 +193,36 @@ pub async fn job(
     if let Some(seed) = args.seed {
         (recipe.fit.seed, recipe.split.seed) = (seed, seed);
     }
+    if let Some(per_week) = args.false_alarms {
+        anyhow::ensure!(per_week > 0.0 && args.plots_a_week > 0.0, "--false-alarms is above 0");
+        recipe.thresholds =
+            ThresholdRule::FalseAlarms { per_week, images_per_week: args.plots_a_week };
+    }
+    let start =
+        args.weights.as_deref().map(|path| weights(path, &mut recipe, &args)).transpose()?;
     if recipe.kind == Kind::Transfer && recipe.parent.is_none() {
         bail!("a transfer takes the trunk of a model that was trained here: --parent DIGEST");
     }
-    let asked = format!("{plot_types:?} {}", serde_json::to_string(&recipe)?);
+    let outside = args.weights.as_deref().map(std::fs::read).transpose()?;
+    let outside = outside.map(|bytes| ContentHash::of(&bytes).to_string()).unwrap_or_default();
+    let asked = format!("{plot_types:?} {} {outside}", serde_json::to_string(&recipe)?);
     let id = ContentHash::of(asked.as_bytes()).to_string();
-    Ok(Job { id, plot_types, recipe, candidate: args.candidate, by: by(args.why) })
+    Ok(Job { id, plot_types, recipe, start, candidate: args.candidate, by: by(args.why) })
 }
 
-/// What labels there are.
-async fn material(database: &Database, plot_types: &[PlotTypeName]) -> anyhow::Result<Material> {
-    let mut canvases: BTreeMap<(u32, u32), usize> = BTreeMap::new();
-    let (mut labels, mut goods) = (0, usize::MAX);
-    for name in plot_types {
-        let mut of_type = 0;
-        for row in training::labelled(database, name.clone()).await? {
-            let Some(class) = class_of(&row.label) else { continue };
-            labels += 1;
-            of_type += usize::from(class.counts_as_good());
-            *canvases.entry(row.canvas).or_default() += 1;
-        }
-        goods = goods.min(of_type);
+/// Tensors of torchvision, if they are of the network that is asked for. It sees plots as they
+/// are, as the network did that they come from, where nobody asks for something else.
+fn weights(path: &Path, recipe: &mut Recipe, args: &TrainArgs) -> anyhow::Result<Weights> {
+    if !matches!(recipe.kind, Kind::Full | Kind::Trunk) {
+        bail!("--weights are for recipes that train a network: --recipe full or trunk");
     }
-    let most = canvases.into_iter().max_by_key(|(_, count)| *count);
-    let (canvas, _) = most.context("there are no labels: `hydra label import` brings them in")?;
-    Ok(Material { canvas, labels, goods })
+    if args.shown.is_none() {
+        recipe.shown = Shown::Pixels;
+    }
+    let weights = read_torch(path)?;
+    let graph = recipe.architecture.graph(recipe.input, 1)?;
+    let graph = graph.reading(recipe.shown.planes(recipe.input.channels));
+    let refused = || format!("{} is not of {}", path.display(), recipe.architecture.name());
+    Weights::random(&graph, 0).adopt(&graph, &weights, false).with_context(refused)?;
+    Ok(weights)
 }

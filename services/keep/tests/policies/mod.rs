@@ -109,3 +109,49 @@ async fn doubt_and_drift_are_reasons_and_no_policy_is_none() {
         assert!(jobs[0].wanted.why.contains(told), "{jobs:?}");
     }
 }
+
+#[tokio::test]
+async fn goods_enough_begin_a_plot_type_without_a_model_and_a_persons_candidate_is_left_alone() {
+    on_each(async |db| {
+        declare(
+            db,
+            "[[plot_type]]\nname = 'CDC'\nretrain = { begin_at_goods = 20, new_labels = 5 }",
+        )
+        .await;
+        let keep = Keep::new(db.clone());
+        let plots: Vec<Plot> = (0..40).map(|n| Plot::new("CDC", n, &[GOOD])).collect();
+        write(&keep, plots.iter().map(Plot::message).collect()).await;
+        let good = |plot: &Plot| (plot.id(), Some("Good".parse().unwrap()));
+        label::set(db, plots[..19].iter().map(good).collect(), by()).await.unwrap();
+        assert!(file_due(db, now_us()).await.is_empty(), "19 are not 20");
+        label::set(db, plots[19..20].iter().map(good).collect(), by()).await.unwrap();
+        let jobs = file_due(db, now_us()).await;
+        assert_eq!(jobs[0].wanted.why, "20 Goods and no model yet");
+        assert_eq!(jobs[0].wanted.recipe_json, r#"{"kind":"suited"}"#);
+        assert!(file_due(db, now_us() + 30 * DAY_US).await.is_empty(), "once is enough");
+
+        activate(db, 0.9).await;
+        label::set(db, plots[20..30].iter().map(good).collect(), by()).await.unwrap();
+        let new = NewModel {
+            digest: digest("second"),
+            architecture: "test".into(),
+            parent: None,
+            inputs: vec![],
+            labels: vec!["Good".parse().unwrap(), "Bad".parse().unwrap()],
+            plot_types: vec!["CDC".parse().unwrap()],
+            manifest: "{}".into(),
+            evaluation: None,
+        };
+        model::insert(db, new).await.unwrap();
+        let action = Action::Candidate(digest("second"), Thresholds::new());
+        release::release(db, "CDC".parse().unwrap(), action, by()).await.unwrap();
+        let later = now_us() + 30 * DAY_US;
+        assert!(file_due(db, later).await.is_empty(), "a person's candidate would be replaced");
+        let action = Action::Activate(digest("second"), Thresholds::new());
+        release::release(db, "CDC".parse().unwrap(), action, by()).await.unwrap();
+        label::set(db, plots[30..36].iter().map(good).collect(), by()).await.unwrap();
+        let jobs = file_due(db, later).await;
+        assert_eq!(jobs[0].wanted.recipe_json, r#"{"kind":"suited"}"#, "nothing is known of it");
+    })
+    .await;
+}

@@ -98,7 +98,7 @@ pub fn fit_measured(
     Ok(Measured { model, goods: of_goods, others: of_others })
 }
 
-/// The principal components of these deviations; absent where they are too few.
+/// The principal components of these deviations; absent where they are too few or all alike.
 fn faults(scale: usize, others: &[&Vec<f32>], goods: &[Vec<f32>]) -> Option<Faults> {
     let count = (others.len() / OTHERS_A_WAY).min(MOST_WAYS);
     if count == 0 {
@@ -119,6 +119,10 @@ fn faults(scale: usize, others: &[&Vec<f32>], goods: &[Vec<f32>]) -> Option<Faul
         if norm > 1e-6 {
             ways.push((way / norm).to_vec());
         }
+    }
+    // they may be as flat as Goods where this scale looks
+    if ways.is_empty() {
+        return None;
     }
     let mut faults = Faults { scale, spread: vec![1.0; ways.len()], ways };
     let along: Vec<Vec<f32>> = goods.par_iter().map(|z| faults.along(z)).collect();

@@ -107,13 +107,22 @@ pub(crate) fn fitted(
         return Err(NormalityError::Runs { runs: runs.len(), images: images.len() });
     }
     let cells = || Look::of_cells(images, input, 1);
-    let look = settings.cells.then(cells).flatten();
-    let look = look.unwrap_or_else(|| Look::of(images, input, settings.detail));
-    let planes: Vec<Vec<f32>> = images
-        .par_iter()
-        .enumerate()
-        .map(|(index, image)| look.planes(image).map_err(|e| e.of_image(index)))
-        .collect::<Result<_, _>>()?;
+    let seen = |look: &Look| -> Result<Vec<Vec<f32>>, NormalityError> {
+        let planes =
+            |(index, image): (usize, &&[u8])| look.planes(image).map_err(|e| e.of_image(index));
+        images.par_iter().enumerate().map(planes).collect()
+    };
+    // cells in which no two Goods differ are none: they were read where nothing is drawn
+    let by_cells = settings.cells.then(cells).flatten();
+    let by_cells = by_cells.map(|look| Ok((seen(&look)?, look))).transpose()?;
+    let by_cells = by_cells.filter(|(planes, _)| planes.iter().any(|one| *one != planes[0]));
+    let (planes, look) = match by_cells {
+        Some(both) => both,
+        None => {
+            let look = Look::of(images, input, settings.detail);
+            (seen(&look)?, look)
+        }
+    };
     let folds = folds(runs);
     let first = fit_on(&planes, &folds, runs, &look, settings, &vec![true; planes.len()]);
     // A few wrong labels must not make faults normal: the model is made again without the

@@ -1,7 +1,9 @@
 //! Releases: names that move from model to model, each move an event with who and why.
 
 use crate::{
-    Database, StoreError, counter,
+    Database, StoreError,
+    catalog::Spec,
+    counter,
     entity::{alias, model_label, plot_type, release_event},
     incident, json, model, now_us,
 };
@@ -218,20 +220,50 @@ impl<'a> Releases<'a> {
         thresholds: &Thresholds,
     ) -> Result<i32, StoreError> {
         let row = model::row_of(self.txn, digest).await?;
-        let id = row.ok_or_else(|| StoreError::Missing(format!("model {digest}")))?.id;
-        self.known(id, thresholds).await?;
-        Ok(id)
+        let row = row.ok_or_else(|| StoreError::Missing(format!("model {digest}")))?;
+        self.fits(&row).await?;
+        self.known(row.id, thresholds).await?;
+        Ok(row.id)
     }
 
-    /// Refuses thresholds for labels that the model does not know: they would never apply.
-    async fn known(&self, model_id: i32, thresholds: &Thresholds) -> Result<(), StoreError> {
-        let labels: Vec<String> = model_label::Entity::find()
+    /// Refuses a model that says labels which the catalog does not give the plot type: they would
+    /// raise no alarm and no expert could set them.
+    async fn fits(&self, model: &crate::entity::model::Model) -> Result<(), StoreError> {
+        let spec: Spec = json::read("a plot type", &self.plot_type.spec)?;
+        // one of what is normal says Good or that it is new
+        let normal = model.evaluation.as_deref().is_some_and(|text| {
+            serde_json::from_str::<serde_json::Value>(text)
+                .is_ok_and(|evaluation| evaluation.get("normality").is_some())
+        });
+        if spec.labels.is_empty() || normal {
+            return Ok(());
+        }
+        let labels = self.labels_of(model.id).await?;
+        let known = |label: &String| spec.labels.iter().any(|known| known.as_str() == label);
+        let Some(stranger) = labels.iter().find(|label| !known(label)) else { return Ok(()) };
+        let name = &self.plot_type.name;
+        let known: Vec<&str> = spec.labels.iter().map(Label::as_str).collect();
+        Err(StoreError::Refused(format!(
+            "the model says {stranger}, which is no label of plot type {name} ({}): \
+             `hydra catalog` declares them",
+            known.join(", ")
+        )))
+    }
+
+    async fn labels_of(&self, model_id: i32) -> Result<Vec<String>, StoreError> {
+        let labels = model_label::Entity::find()
             .select_only()
             .column(model_label::Column::Label)
             .filter(model_label::Column::ModelId.eq(model_id))
             .into_tuple()
             .all(self.txn)
             .await?;
+        Ok(labels)
+    }
+
+    /// Refuses thresholds for labels that the model does not know: they would never apply.
+    async fn known(&self, model_id: i32, thresholds: &Thresholds) -> Result<(), StoreError> {
+        let labels = self.labels_of(model_id).await?;
         let unknown = thresholds.keys().find(|label| !labels.iter().any(|l| l == label.as_str()));
         unknown.map_or(Ok(()), |label| {
             let known = labels.join(", ");

@@ -4,10 +4,10 @@ use crate::{
     Database, StoreError,
     catalog::{Fraction, Retrain, Spec},
     drift::{self, Drift},
-    entity::{alias, label_event, model, plot_type, retraining},
+    entity::{alias, label, label_event, model, plot_type, release_event, retraining},
     id, json,
 };
-use hydra_proto::events::TrainingWanted;
+use hydra_proto::{Label, ModelDigest, events::TrainingWanted};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter,
     sea_query::OnConflict,
@@ -22,7 +22,7 @@ const WHO: &str = "retraining policy";
 pub struct Due {
     /// Row id of the plot type.
     pub plot_type_id: i32,
-    /// Row id of the active model.
+    /// Row id of the active model; 0 where there was none.
     pub model_id: i32,
     /// What is to be published; `why` is the reason in words.
     pub wanted: TrainingWanted,
@@ -64,8 +64,14 @@ async fn all_due(pool: &DatabaseConnection, now_us: i64) -> Result<Vec<Due>, Sto
         if spec.retrain.is_off() {
             continue;
         }
+        if candidate_of_a_person(pool, row.id).await? {
+            continue;
+        }
         let active = alias::Entity::find_by_id((row.id, "active".to_owned())).one(pool).await?;
-        let Some(active) = active else { continue };
+        let Some(active) = active else {
+            found.extend(begun(pool, &row, &spec.retrain).await?);
+            continue;
+        };
         let Some(model) = model::Entity::find_by_id(active.model_id).one(pool).await? else {
             continue;
         };
@@ -92,7 +98,7 @@ async fn all_due(pool: &DatabaseConnection, now_us: i64) -> Result<Vec<Due>, Sto
                 &since_us.to_be_bytes(),
             ])),
             plot_types: vec![row.name.clone()],
-            recipe_json: recipe(&model),
+            recipe_json: recipe(&model, &digest),
             who: WHO.to_owned(),
             why,
         };
@@ -101,18 +107,66 @@ async fn all_due(pool: &DatabaseConnection, now_us: i64) -> Result<Vec<Due>, Sto
     Ok(found)
 }
 
+/// Whether a person put a model beside the active one: what a policy asks for would take its place.
+async fn candidate_of_a_person(
+    pool: &DatabaseConnection,
+    plot_type_id: i32,
+) -> Result<bool, StoreError> {
+    let key = (plot_type_id, "candidate".to_owned());
+    let Some(candidate) = alias::Entity::find_by_id(key).one(pool).await? else {
+        return Ok(false);
+    };
+    let event = release_event::Entity::find_by_id(candidate.release_event_id).one(pool).await?;
+    Ok(event.is_none_or(|event| event.who != WHO))
+}
+
+/// The first job of a plot type that has no model: what is normal, once there are Goods enough.
+async fn begun(
+    pool: &DatabaseConnection,
+    row: &plot_type::Model,
+    policy: &Retrain,
+) -> Result<Option<Due>, StoreError> {
+    let Some(wanted) = policy.begin_at_goods else { return Ok(None) };
+    if retraining::Entity::find_by_id(row.id).one(pool).await?.is_some() {
+        return Ok(None);
+    }
+    let goods = label::Entity::find()
+        .filter(label::Column::PlotTypeId.eq(row.id))
+        .filter(label::Column::Label.is_in([Label::GOOD, Label::ACCEPTABLE]))
+        .count(pool)
+        .await?;
+    if goods < u64::from(wanted) {
+        return Ok(None);
+    }
+    let wanted = TrainingWanted {
+        job_id: hex::encode(id::derived(&[row.name.as_bytes(), b"begin"])),
+        plot_types: vec![row.name.clone()],
+        recipe_json: SUITED.to_owned(),
+        who: WHO.to_owned(),
+        why: format!("{goods} Goods and no model yet"),
+    };
+    Ok(Some(Due { plot_type_id: row.id, model_id: 0, wanted }))
+}
+
+/// A recipe that suits the labels that there are, which `train` finds out.
+const SUITED: &str = r#"{"kind":"suited"}"#;
+
 /// The recipe of the active model once more.
-fn recipe(model: &model::Model) -> String {
+fn recipe(model: &model::Model, digest: &ModelDigest) -> String {
     let evaluation = model.evaluation.as_deref().unwrap_or_default();
     let evaluation: serde_json::Value = serde_json::from_str(evaluation).unwrap_or_default();
-    if evaluation.get("normality").is_some() {
-        return r#"{"kind":"normality"}"#.to_owned();
+    let Some(recipe) = evaluation.get("recipe").and_then(serde_json::Value::as_object) else {
+        // one of what is normal may have Bads to learn from by now, and of an imported one nothing
+        // is known but its labels
+        return SUITED.to_owned();
+    };
+    let mut recipe = recipe.clone();
+    if recipe.get("kind").is_some_and(|kind| kind == "trunk") {
+        // the trunk is the hall's; this plot type has the head
+        recipe.insert("kind".to_owned(), "transfer".into());
+        recipe.insert("parent".to_owned(), digest.to_string().into());
     }
-    match evaluation.get("recipe") {
-        Some(recipe) if recipe.is_object() => recipe.to_string(),
-        // of an imported model nothing is known but its labels
-        _ => r#"{"kind":"full"}"#.to_owned(),
-    }
+    serde_json::Value::from(recipe).to_string()
 }
 
 /// Why a model should be trained anew, if it should.

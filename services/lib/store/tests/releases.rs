@@ -140,3 +140,25 @@ async fn ten_thousand_plot_types_are_one_snapshot() {
     .unwrap();
     assert_eq!(registry(&db).await.unwrap().plot_types.len(), 10_000);
 }
+
+#[tokio::test]
+async fn a_model_of_other_labels_than_the_plot_types_is_refused() {
+    on_each(async |db, _| {
+        let model = library(db, "good and bad").await;
+        let declared = "[[plot_type]]\nname = 'CDC_occupancy'\nlabels = ['Good', 'NoData']\n\
+                        bad_labels = ['NoData']";
+        let wanted = hydra_store::catalog::Catalog::parse(declared).unwrap();
+        let by = By { who: "naomi".into(), why: "test".into() };
+        hydra_store::catalog::apply(db, wanted, false, by).await.unwrap();
+        for action in [
+            Action::Candidate(model, Thresholds::new()),
+            Action::Activate(model, Thresholds::new()),
+        ] {
+            let refused = act(db, action).await.unwrap_err();
+            assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
+            assert!(refused.to_string().contains("Bad, which is no label"), "{refused}");
+        }
+        assert_eq!(active(&registry(db).await.unwrap()), None);
+    })
+    .await;
+}

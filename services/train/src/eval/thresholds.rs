@@ -30,7 +30,9 @@ pub fn thresholds(
 ) -> Vec<f32> {
     let of = |label: usize| match rule {
         ThresholdRule::FalseAlarms { per_week, images_per_week } if Some(label) != good => {
-            at_most(scored, label, good, per_week / images_per_week.max(f64::MIN_POSITIVE))
+            // any of the other labels may be called
+            let rate = per_week / images_per_week.max(f64::MIN_POSITIVE);
+            at_most(scored, label, good, rate / (labels - usize::from(good.is_some())) as f64)
         }
         _ => best_f1(scored, label),
     };
@@ -56,18 +58,21 @@ pub fn best_f1(scored: &[Scored], label: usize) -> f32 {
     best.0.min(99) as f32 / 100.0
 }
 
-/// The lowest hundredth at which Goods are called `label` with at most this probability. Of n
-/// Goods of which k are called so the probability is taken as (k + 1) / (n + 1): few Goods
-/// promise little. Where no threshold keeps the promise it is 0.99.
+/// The lowest hundredth that no more than this share of the Goods reaches with `label`, see
+/// [`threshold_at_rate`]. Too few Goods promise nothing: then, and where no threshold keeps the
+/// promise, it is 0.99.
 fn at_most(scored: &[Scored], label: usize, good: Option<usize>, rate: f64) -> f32 {
-    let goods: Vec<&Scored> = scored.iter().filter(|s| Some(s.truth) == good).collect();
-    let keeps = |hundredth: u32| {
-        let threshold = hundredth as f32 / 100.0;
-        let called = |s: &&&Scored| s.top().0 == label && s.probabilities[label] >= threshold;
-        let alarms = goods.iter().filter(called).count();
-        (alarms + 1) as f64 / (goods.len() + 1) as f64 <= rate
-    };
-    (0..100).find(|hundredth| keeps(*hundredth)).map_or(0.99, |h| h as f32 / 100.0)
+    let goods = scored.iter().filter(|s| Some(s.truth) == good);
+    let goods: Vec<(f32, bool)> = goods.map(|s| (s.probabilities[label], false)).collect();
+    if tail_of(goods.len()) < FEWEST_OF_TAIL {
+        return 0.99;
+    }
+    let hundredths = (100.0 * threshold_at_rate(&goods, rate)).ceil();
+    hundredths.clamp(0.0, 99.0) / 100.0
+}
+
+fn tail_of(goods: usize) -> usize {
+    (TAIL * goods as f64).round() as usize
 }
 
 /// Share of the Goods, from the least good one, that [`threshold_at_rate`] looks at.
@@ -87,7 +92,7 @@ pub fn threshold_at_rate(scores: &[(f32, bool)], false_alarm_rate: f64) -> f32 {
     let mut goods: Vec<f64> = scores.iter().filter(|s| !s.1).map(|s| log_odds(s.0)).collect();
     goods.sort_by(|a, b| b.total_cmp(a));
     let Some(largest) = goods.first() else { return f32::NEG_INFINITY };
-    let tail = (TAIL * goods.len() as f64).round() as usize;
+    let tail = tail_of(goods.len());
     let wanted = false_alarm_rate * goods.len() as f64;
     let reached = match goods.get(tail) {
         Some(foot) if tail >= FEWEST_OF_TAIL && wanted < tail as f64 => {
@@ -126,20 +131,45 @@ mod tests {
         assert_eq!(best_f1(&all[..1], 1), 0.99, "no example of the label");
     }
 
-    #[test]
-    fn few_goods_promise_few_false_alarms_only_with_a_strict_threshold() {
-        let rule = |per_week| ThresholdRule::FalseAlarms { per_week, images_per_week: 1000.0 };
-        // one in a hundred is what 99 Goods without alarm can promise: ten a week
-        assert_eq!(thresholds(&set(), 2, Some(0), rule(10.0))[1], 0.0);
-        assert_eq!(thresholds(&set(), 2, Some(0), rule(1.0))[1], 0.99);
+    /// Scores of as many Goods as [`goods`] has.
+    fn as_scored(goods: &[(f32, bool)]) -> Vec<Scored> {
+        let of = |(i, g): (usize, &(f32, bool))| scored(i as u32, 0, &[1.0 - g.0, g.0]);
+        goods.iter().enumerate().map(of).collect()
+    }
+
+    fn rule(per_week: f64) -> ThresholdRule {
+        ThresholdRule::FalseAlarms { per_week, images_per_week: 2_000.0 }
     }
 
     #[test]
-    fn false_alarms_move_the_threshold_above_them() {
-        let mut all = set();
-        all[0].probabilities = vec![0.2, 0.8];
-        let rule = ThresholdRule::FalseAlarms { per_week: 10.0, images_per_week: 1000.0 };
-        assert_eq!(thresholds(&all, 2, Some(0), rule)[1], 0.81);
+    fn so_many_false_alarms_a_week_come_of_goods_that_were_not_seen() {
+        let (few, many) = (as_scored(&goods(200)), goods(100_000));
+        for per_week in [100.0, 20.0, 2.0] {
+            let threshold = thresholds(&few, 2, Some(0), rule(per_week))[1];
+            let share = many.iter().filter(|g| g.0 >= threshold).count() as f64 / 1e5;
+            // a threshold is a whole hundredth
+            let below = many.iter().filter(|g| g.0 >= threshold - 0.01).count() as f64 / 1e5;
+            let wanted = per_week / 2_000.0;
+            assert!(share < 1.3 * wanted && below > 0.7 * wanted, "{wanted}: {share} {below}");
+        }
+    }
+
+    #[test]
+    fn few_goods_promise_few_false_alarms_only_with_a_strict_threshold() {
+        assert_eq!(thresholds(&as_scored(&goods(20)), 2, Some(0), rule(20.0))[1], 0.99);
+        assert_eq!(thresholds(&[], 2, Some(0), rule(20.0))[1], 0.99);
+    }
+
+    #[test]
+    fn alarms_are_shared_among_the_labels_that_raise_them() {
+        let three: Vec<Scored> = goods(200)
+            .iter()
+            .enumerate()
+            .map(|(i, g)| scored(i as u32, 0, &[1.0 - g.0, g.0, 0.0]))
+            .collect();
+        let two = as_scored(&goods(200));
+        let of_three = thresholds(&three, 3, Some(0), rule(20.0))[1];
+        assert!(of_three > thresholds(&two, 2, Some(0), rule(20.0))[1]);
     }
 
     /// Log-odds of Goods that are exponential from -4 on, `n` quantiles of it.

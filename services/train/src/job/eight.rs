@@ -3,14 +3,16 @@
 use super::{JobError, Stored, Trainer};
 use crate::data::{Dataset, class_of};
 use crate::library;
-use crate::quantise::quantise;
+use crate::quantise::{QuantiseError, quantise};
+use crate::recipe::{MOST_FEATURES, MOST_TAUGHT};
 use crate::runner::Runner;
 use hydra_model::import::{ImportError, ImportRequest, Source, import};
 use hydra_model::manifest::{Explain, Graphs, Manifest};
 use hydra_model::{Library, Runtime};
-use hydra_proto::{ModelDigest, PlotTypeName};
-use hydra_store::training;
+use hydra_proto::{ImageId, ModelDigest, PlotTypeName};
+use hydra_store::training::{self, Taught};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::time::Instant;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -22,6 +24,9 @@ const CALIBRATION: usize = 200;
 pub struct Change {
     /// Images that both were asked about: the frozen test set, or all where it is small.
     pub images: usize,
+    /// Those of them that the model was trained on, which tell less.
+    #[serde(default)]
+    pub trained: usize,
     /// Share that is right in float32 and in 8 bits.
     pub accuracy: [f64; 2],
     /// Share with the same verdict.
@@ -49,16 +54,25 @@ impl Trainer {
         let manifest = shelf.manifest(&digest).await?;
         let Graphs::Network(file) = manifest.graphs else { return Err(JobError::Shared(digest)) };
         let file = shelf.graph(&digest, &file).await?;
+        if manifest.architecture == crate::recipe::DEVIATIONS {
+            return Err(QuantiseError::NoConvolution.into());
+        }
         let rows = training::labelled(&self.database, plot_type.clone()).await?;
         let fixed = training::fixed(&self.database, plot_type).await?;
         let folder = self.folder.join(format!("eight-{digest}"));
         let stored = Stored::open(&self.blobs, rows, manifest.input.shape(), &folder, None).await?;
         let (runtime, plain) = (self.runtime.clone(), manifest.clone());
         let work = tokio::task::spawn_blocking(move || {
-            let trained = |i: &usize| fixed.trained.contains(&stored.examples()[*i].image);
+            let validation = validation_of(&plain);
+            let of = |i: &usize| stored.examples()[*i].image;
+            let trained = |i: &usize| fixed.trained.contains(&of(i));
             let all: Vec<usize> = (0..stored.examples().len()).collect();
             let seen: Vec<usize> = all.iter().copied().filter(trained).collect();
-            let from = if seen.is_empty() { &all } else { &seen };
+            let held: Vec<usize> =
+                all.iter().copied().filter(|i| validation.contains(&of(i))).collect();
+            // of an imported model nobody knows what it was trained on
+            let from = [&held, &seen, &all].into_iter().find(|some| !some.is_empty());
+            let from = from.unwrap_or(&all);
             let step = from.len().div_ceil(CALIBRATION).max(1);
             let shape = plain.input.shape();
             let images = from.iter().step_by(step).map(|i| stored.pixels(*i, shape));
@@ -70,15 +84,17 @@ impl Trainer {
             if judges.len() < FEWEST {
                 judges = all;
             }
-            let change = compared([&file, &small], &plain, &stored, &judges, &runtime)?;
-            Ok::<_, JobError>((small, change))
+            let mut change = compared([&file, &small], &plain, &stored, &judges, &runtime)?;
+            change.trained = judges.iter().filter(|i| trained(i)).count();
+            let taught = taught(&small, &plain, &stored, &seen, &runtime)?;
+            Ok::<_, JobError>((small, change, taught))
         });
         let result = work.await?;
         // open files live on without their name
         if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
             tracing::warn!(%error, folder = %folder.display(), "a finished job's folder stays");
         }
-        let (small, change) = result?;
+        let (small, change, taught) = result?;
         if change.accuracy[0] - change.accuracy[1] > limit {
             return Err(JobError::Costs { change, limit });
         }
@@ -89,8 +105,43 @@ impl Trainer {
         });
         let bundle = sealing.await??;
         let made = library::add(&shelf, &self.database, &bundle, vec![plot_type.clone()]).await?;
+        training::remember(&self.database, made, plot_type, taught).await?;
         Ok((made, change))
     }
+}
+
+/// The images that chose its temperature and thresholds, where it was trained here.
+fn validation_of(manifest: &Manifest) -> HashSet<ImageId> {
+    let scores = manifest.evaluation["validation_scores"].as_array();
+    let id = |one: &serde_json::Value| one["image"].as_str()?.parse().ok();
+    scores.into_iter().flatten().filter_map(id).collect()
+}
+
+/// What the model was taught, as it sees it in 8 bits.
+fn taught(
+    file: &[u8],
+    manifest: &Manifest,
+    stored: &Stored,
+    seen: &[usize],
+    runtime: &Runtime,
+) -> Result<Vec<Taught>, JobError> {
+    let Some(embedding) = &manifest.output.embedding else { return Ok(Vec::new()) };
+    let shape = manifest.input.shape();
+    let learn = crate::recipe::LearnError::from;
+    let mut runner = Runner::open(runtime, file, shape).map_err(learn)?;
+    let step = seen.len().div_ceil(MOST_TAUGHT).max(1);
+    let mut all = Vec::new();
+    for index in seen.iter().step_by(step) {
+        let example = &stored.examples()[*index];
+        let Some(class) = class_of(&example.label) else { continue };
+        let pixels = stored.pixels(*index, shape).map_err(crate::recipe::LearnError::from)?;
+        let features = runner.run(&pixels, &[embedding]).map_err(learn)?.remove(0).values;
+        if features.len() > MOST_FEATURES {
+            return Ok(Vec::new());
+        }
+        all.push(Taught { image: example.image, label: class.to_string(), features });
+    }
+    Ok(all)
 }
 
 /// What the new bundle says of itself: what the old one did, and the change.
@@ -99,6 +150,11 @@ fn request(digest: ModelDigest, manifest: &Manifest, change: &Change) -> ImportR
     if let Some(fields) = evaluation.as_object_mut() {
         let value = serde_json::to_value(change).unwrap_or_default();
         fields.insert("eight_bits".into(), value);
+        let note = format!("figures are those of float32 model {digest}");
+        match fields.get_mut("notes").and_then(serde_json::Value::as_array_mut) {
+            Some(notes) => notes.insert(0, note.into()),
+            None => drop(fields.insert("notes".into(), serde_json::json!([note]))),
+        }
     }
     let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
     ImportRequest {
@@ -113,6 +169,8 @@ fn request(digest: ModelDigest, manifest: &Manifest, change: &Change) -> ImportR
             _ => None,
         },
         novelty: manifest.novelty.clone(),
+        layouts: manifest.layouts.clone(),
+        conditions: manifest.conditions.clone(),
         temperature: manifest.temperature,
         thresholds: manifest.thresholds.clone(),
         training_set: manifest.training_set,
@@ -158,6 +216,7 @@ fn compared(
     let share = |count: usize| count as f64 / images.max(1) as f64;
     Ok(Change {
         images,
+        trained: 0,
         accuracy: right.map(share),
         same: share(same),
         faster: took[0] / took[1].max(1e-12),

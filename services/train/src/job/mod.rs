@@ -2,6 +2,7 @@
 //! library, each with its evaluation. Nothing goes live by itself.
 
 mod eight;
+mod material;
 mod normal;
 mod stage;
 mod stored;
@@ -12,28 +13,32 @@ mod testing;
 mod tests;
 
 pub use eight::Change;
+pub use material::material;
 pub use normal::{ARCHITECTURE, Normal, NormalFigures, NormalRecipe, request as normal_request};
 pub use stage::Train;
 pub use stored::{Stored, StoredError};
 pub use surroundings::Surroundings;
 
 use crate::eval::split::Fixed;
-use crate::fit::Control;
+use crate::fit::{CheckpointError, Control, TrainError};
 use crate::library::{self, AddError};
 use crate::quantise::QuantiseError;
 use crate::recipe::{
     Embeddings, Kind, LearnError, Learnt, Network, Parent, ParentError, PlotSet, Recipe, bundle_of,
-    learn,
+    check, learn,
 };
+use crate::weights::Weights;
 use burn::tensor::Device;
 use bytes::Bytes;
 use hydra_blobs::{BlobError, Blobs};
 use hydra_model::import::ImportError;
 use hydra_model::{Library, LibraryError, Runtime};
-use hydra_proto::{ContentHash, ModelDigest, PlotTypeName};
+use hydra_proto::{ContentHash, ImageId, ModelDigest, PlotTypeName};
 use hydra_store::release::{self, Action, By, Thresholds};
-use hydra_store::{Database, StoreError, training};
-use std::path::PathBuf;
+use hydra_store::training::{self, LabelledImage};
+use hydra_store::{Database, StoreError};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// What is wanted.
@@ -45,6 +50,8 @@ pub struct Job {
     pub plot_types: Vec<PlotTypeName>,
     /// How.
     pub recipe: Recipe,
+    /// Weights of elsewhere that its network starts from, but for the last layer.
+    pub start: Option<Weights>,
     /// Whether the models become candidates, which predict in the shadow.
     pub candidate: bool,
     /// Who asked, and why.
@@ -83,6 +90,9 @@ pub enum JobError {
     /// Originals or the folder for their pixels.
     #[error(transparent)]
     Stored(#[from] StoredError),
+    /// Nothing to train on.
+    #[error("there are no labels: `hydra label import` brings them in")]
+    NoLabels,
     /// The parent's weights.
     #[error("the parent {parent}")]
     Parent {
@@ -92,9 +102,16 @@ pub enum JobError {
         #[source]
         source: ParentError,
     },
-    /// The parent was not trained here.
-    #[error("the parent {0} has no trained weights in the library: it was imported")]
-    NoWeights(ModelDigest),
+    /// The parent has nothing that training goes on from.
+    #[error("model {parent} ({architecture}) is no parent here: {wanted}")]
+    NoParent {
+        /// Which.
+        parent: ModelDigest,
+        /// What it is.
+        architecture: String,
+        /// What is.
+        wanted: &'static str,
+    },
     /// What was made cannot be sealed.
     #[error("the new model is refused")]
     Import(#[from] ImportError),
@@ -118,6 +135,21 @@ pub enum JobError {
     /// The work panicked.
     #[error("training broke off")]
     Broken(#[from] tokio::task::JoinError),
+}
+
+impl JobError {
+    /// Whether the same job, asked for again, can go on from what is in its folder.
+    fn goes_on(&self) -> bool {
+        match self {
+            Self::Learn(LearnError::Train(error)) => {
+                matches!(error, TrainError::Checkpoint(_) | TrainError::Cancelled { .. })
+            }
+            Self::Learn(LearnError::Pixels(_)) | Self::Broken(_) => true,
+            Self::Blob(source) => source.is_transient(),
+            Self::Store(source) => source.is_transient(),
+            _ => false,
+        }
+    }
 }
 
 impl From<LibraryError> for JobError {
@@ -154,9 +186,10 @@ impl Trainer {
     /// See [`JobError`].
     pub async fn run(&self, job: &Job, control: Control) -> Result<Vec<Made>, JobError> {
         let folder = self.folder.join(ContentHash::of(job.id.as_bytes()).to_string());
-        let parent = match job.recipe.parent {
-            Some(digest) => Some(self.parent(digest).await?),
-            None => None,
+        let parent = match (job.recipe.parent, &job.start) {
+            (Some(digest), _) => Some(self.parent(digest).await?),
+            (None, Some(weights)) => Some(Parent::outside(&job.recipe, weights.clone())),
+            (None, None) => None,
         };
         let shape = parent.as_ref().map_or(job.recipe.input, |parent| parent.network.input);
         // heads are fitted to what the parent's trunk makes of plots, and it may have seen them
@@ -164,14 +197,20 @@ impl Trainer {
         let embeddings = self.folder.join("embeddings");
         let known = trunk.map(|parent| Embeddings::of(&parent.network, &embeddings));
         let known = known.transpose()?.flatten();
-        let mut sets = Vec::with_capacity(job.plot_types.len());
-        let mut around = Vec::with_capacity(job.plot_types.len());
+        let mut labels = Vec::with_capacity(job.plot_types.len());
         for name in &job.plot_types {
             let rows = training::labelled(&self.database, name.clone()).await?;
-            around.push(Surroundings::of(&self.blobs, &rows).await?);
             let training::Fixed { test, trained } = training::fixed(&self.database, name).await?;
-            let stored = Stored::open(&self.blobs, rows, shape, &folder, known.as_ref()).await?;
-            sets.push((name.clone(), stored, Fixed { test, trained }));
+            let fixed = Fixed { test, trained };
+            // before anything is decoded
+            check(name, &stored::listed(&rows), &fixed, &job.recipe)?;
+            labels.push((rows, fixed));
+        }
+        let mut sets = Vec::with_capacity(job.plot_types.len());
+        for (name, (rows, fixed)) in job.plot_types.iter().zip(&labels) {
+            let stored =
+                Stored::open(&self.blobs, rows.clone(), shape, &folder, known.as_ref()).await?;
+            sets.push((name.clone(), stored, fixed.clone()));
         }
         let left_out: Vec<Vec<String>> =
             sets.iter().map(|(_, stored, _)| stored.left_out.clone()).collect();
@@ -188,27 +227,54 @@ impl Trainer {
                 .collect();
             let (checkpoint, embeddings) = (Some(checkpoint), Some(embeddings));
             let control = Control { checkpoint, embeddings, ..control };
-            learn(&sets, &recipe, parent.as_ref(), &runtime, &device, &control)
+            let work = || learn(&sets, &recipe, parent.as_ref(), &runtime, &device, &control);
+            match work() {
+                Err(LearnError::Train(TrainError::Checkpoint(CheckpointError::Other { path }))) => {
+                    tracing::warn!(path = %path.display(), "labels changed since: starts anew");
+                    std::fs::remove_file(&path)
+                        .map_err(|source| StoredError::File { path, source })?;
+                    Ok(work()?)
+                }
+                learnt => learnt.map_err(JobError::from),
+            }
         });
-        let learnt = learnt.await??;
+        let learnt = match learnt.await? {
+            Err(error) if !error.goes_on() => {
+                self.clear(&folder).await;
+                return Err(error);
+            }
+            learnt => learnt?,
+        };
         let mut made = Vec::with_capacity(learnt.len());
-        for ((mut one, left_out), around) in learnt.into_iter().zip(left_out).zip(around) {
+        for ((mut one, left_out), (rows, _)) in learnt.into_iter().zip(left_out).zip(labels) {
+            // what it saw, not what judges it
+            let trained: HashSet<ImageId> = one.trained.iter().copied().collect();
+            let seen: Vec<LabelledImage> =
+                rows.into_iter().filter(|row| trained.contains(&row.image)).collect();
+            let around = Surroundings::of(&self.blobs, &seen).await?;
             (one.layouts, one.conditions) = (around.layouts, around.conditions);
             made.push(self.keep(job, one, left_out).await?);
         }
-        // only what is needed to go on was there
-        if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+        self.clear(&folder).await;
+        Ok(made)
+    }
+
+    /// Deletes the folder of a job that does not go on: only what it needs to go on was there.
+    async fn clear(&self, folder: &Path) {
+        if let Err(error) = tokio::fs::remove_dir_all(folder).await {
             tracing::warn!(%error, folder = %folder.display(), "a finished job's folder stays");
         }
-        Ok(made)
     }
 
     /// The network behind a model of the library.
     async fn parent(&self, digest: ModelDigest) -> Result<Parent, JobError> {
         let manifest = Library::new(self.blobs.clone()).manifest(&digest).await?;
         let weights = manifest.evaluation["weights"].as_str();
-        let weights: ContentHash =
-            weights.and_then(|w| w.parse().ok()).ok_or(JobError::NoWeights(digest))?;
+        let weights: ContentHash = weights.and_then(|w| w.parse().ok()).ok_or_else(|| {
+            let wanted = "training goes on from a network that was trained here (recipes full, \
+                          trunk and transfer)";
+            JobError::NoParent { parent: digest, architecture: manifest.architecture, wanted }
+        })?;
         let bytes = self.blobs.get(&weights).await?;
         let network = Network::from_bytes(&bytes)
             .map_err(|source| JobError::Parent { parent: digest, source })?;

@@ -1,12 +1,13 @@
 //! The stage: TrainingWanted -> a candidate in the library.
 
-use super::{Job, JobError, NormalRecipe, Trainer};
-use crate::fit::{Control, Progress, Report, TrainError};
-use crate::recipe::{LearnError, Recipe};
+use super::{Job, JobError, NormalRecipe, Trainer, material};
+use crate::fit::{Control, Progress, Report};
+use crate::recipe::{Kind, Recipe};
 use hydra_proto::PlotTypeName;
 use hydra_proto::events::TrainingWanted;
 use hydra_stage::{Done, Failure, Policy, Stage};
 use hydra_store::release::By;
+use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,6 +31,16 @@ impl Train {
         if let Ok(recipe) = serde_json::from_str::<NormalRecipe>(&event.recipe_json) {
             return self.normal(event, &recipe).await;
         }
+        let mut event = event;
+        if serde_json::from_str::<Suited>(&event.recipe_json).is_ok() {
+            let names = names(&event).map_err(Failure::Refused)?;
+            let material = material(&self.trainer.database, &names).await.map_err(failure)?;
+            if material.others() < FEWEST_BADS {
+                return self.normal(event, &NormalRecipe::default()).await;
+            }
+            let recipe = Recipe::suited(Kind::suited(&material), &material, 0);
+            event.recipe_json = serde_json::to_string(&recipe).unwrap_or_default();
+        }
         let job = job(&event).map_err(Failure::Refused)?;
         let cancel = Arc::new(AtomicBool::new(false));
         // the runner drops this future at the end of its time: the loop must then stop, too
@@ -48,9 +59,7 @@ impl Train {
     }
 
     async fn normal(&self, event: TrainingWanted, recipe: &NormalRecipe) -> Result<Done, Failure> {
-        let names = event.plot_types.iter().map(|name| name.parse());
-        let names: Result<Vec<PlotTypeName>, _> = names.collect();
-        let names = names.map_err(|error| Failure::Refused(error.into()))?;
+        let names = names(&event).map_err(Failure::Refused)?;
         let by = By { who: event.who, why: event.why };
         let made = self.trainer.normal(&event.job_id, &names, recipe, true, &by).await;
         for one in &made.map_err(failure)? {
@@ -69,15 +78,36 @@ impl Drop for StopOnDrop {
     }
 }
 
+/// Fewest plots that are not Good from which more is learnt than what is normal.
+const FEWEST_BADS: usize = 10;
+
+/// `{"kind":"suited"}`: whatever suits the labels.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suited {
+    #[serde(rename = "kind")]
+    _kind: SuitedKind,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SuitedKind {
+    Suited,
+}
+
+fn names(event: &TrainingWanted) -> anyhow::Result<Vec<PlotTypeName>> {
+    anyhow::ensure!(!event.plot_types.is_empty(), "the message names no plot type");
+    Ok(event.plot_types.iter().map(|name| name.parse()).collect::<Result<_, _>>()?)
+}
+
 fn job(event: &TrainingWanted) -> anyhow::Result<Job> {
     let recipe: Recipe = serde_json::from_str(&event.recipe_json)?;
     anyhow::ensure!(!event.job_id.is_empty(), "the message has no job id");
-    anyhow::ensure!(!event.plot_types.is_empty(), "the message names no plot type");
-    let plot_types = event.plot_types.iter().map(|name| name.parse());
     Ok(Job {
         id: event.job_id.clone(),
-        plot_types: plot_types.collect::<Result<_, _>>()?,
+        plot_types: names(event)?,
         recipe,
+        start: None,
         candidate: true,
         by: By { who: event.who.clone(), why: event.why.clone() },
     })
@@ -85,16 +115,15 @@ fn job(event: &TrainingWanted) -> anyhow::Result<Job> {
 
 /// What cannot be trained will not get better by trying again.
 fn failure(error: JobError) -> Failure {
-    match error {
-        JobError::Learn(LearnError::Train(
-            TrainError::Checkpoint(_) | TrainError::Cancelled { .. },
-        )) => Failure::Failed(error.into()),
-        JobError::Learn(LearnError::Pixels(_)) | JobError::Broken(_) => {
-            Failure::Failed(error.into())
-        }
-        JobError::Blob(ref source) if source.is_transient() => Failure::Unavailable(error.into()),
-        JobError::Store(ref source) if source.is_transient() => Failure::Unavailable(error.into()),
-        _ => Failure::Refused(error.into()),
+    let unavailable = match &error {
+        JobError::Blob(source) => source.is_transient(),
+        JobError::Store(source) => source.is_transient(),
+        _ => false,
+    };
+    match error.goes_on() {
+        true if unavailable => Failure::Unavailable(error.into()),
+        true => Failure::Failed(error.into()),
+        false => Failure::Refused(error.into()),
     }
 }
 

@@ -98,6 +98,11 @@ impl Stored {
     }
 }
 
+/// The labels of images alone, before anything is decoded.
+pub(super) fn listed(rows: &[LabelledImage]) -> Vec<Example> {
+    rows.iter().map(example).collect()
+}
+
 fn example(row: &LabelledImage) -> Example {
     Example {
         image: row.image,

@@ -35,6 +35,10 @@ pub fn bundle_of(
         score_kind: Some(ScoreKind::Logits),
         embedding: Some("features".to_owned()),
         map: match learnt.files {
+            // deviations are no maps of a convolution: the model says itself where
+            Files::Network(_) if learnt.network.is_none() => {
+                Some(("cam".to_owned(), Method::Model))
+            }
             Files::Network(_) => Some(("cam".to_owned(), Method::GradCam)),
             Files::TrunkAndHead { .. } => None,
         },

@@ -3,7 +3,7 @@
 use super::{LearnError, Recipe};
 use crate::align::{Reference, Shown};
 use crate::augment::Augment;
-use crate::data::{Dataset, LabelSet, Labelled, PixelError, prepare_with};
+use crate::data::{Dataset, Example, LabelSet, Labelled, PixelError, prepare_with};
 use crate::eval::split::{Fixed, Part, classes_of_few_runs, split};
 use crate::fit::{Images, mixed};
 use crate::graph::Graph;
@@ -54,6 +54,45 @@ pub struct Prepared<'a> {
     pub notes: Vec<String>,
 }
 
+type Ready = (LabelSet, Vec<Labelled>, Option<usize>);
+
+/// Labels, what carries them, and the class of faults that are drawn, where any are.
+fn ready(name: &PlotTypeName, examples: &[Example], recipe: &Recipe) -> Result<Ready, LearnError> {
+    let bad: Option<Label> = match recipe.synthetic {
+        0 => None,
+        _ => Label::try_from(Label::BAD.to_owned()).ok(),
+    };
+    let (labels, labelled) = prepare_with(examples, bad.as_ref())
+        .map_err(|source| LearnError::Labels { plot_types: name.to_string(), source })?;
+    let drawn = bad.as_ref().and_then(|bad| labels.index(bad));
+    Ok((labels, labelled, drawn))
+}
+
+fn parted(
+    name: &PlotTypeName,
+    examples: &[Example],
+    fixed: &Fixed,
+    recipe: &Recipe,
+    (labels, labelled, drawn): (&LabelSet, &[Labelled], Option<usize>),
+) -> Result<Vec<Part>, LearnError> {
+    split(examples, labelled, labels, fixed, &recipe.split, drawn)
+        .map_err(|source| LearnError::Split { plot_types: name.to_string(), source })
+}
+
+/// Whether these labels can be trained on and split, as far as can be said without their pixels.
+///
+/// # Errors
+/// [`LearnError::Labels`], [`LearnError::Split`].
+pub fn check(
+    name: &PlotTypeName,
+    examples: &[Example],
+    fixed: &Fixed,
+    recipe: &Recipe,
+) -> Result<(), LearnError> {
+    let (labels, labelled, drawn) = ready(name, examples, recipe)?;
+    parted(name, examples, fixed, recipe, (&labels, &labelled, drawn)).map(drop)
+}
+
 /// Faults drawn onto training Goods.
 #[derive(Default)]
 pub struct Synthetic {
@@ -79,19 +118,11 @@ impl<'a> Prepared<'a> {
     /// # Errors
     /// [`LearnError::Labels`], [`LearnError::Split`], [`LearnError::Reference`].
     pub fn new(set: &PlotSet<'a>, recipe: &Recipe) -> Result<Self, LearnError> {
-        let plot_types = || set.name.to_string();
         let examples = set.data.examples();
-        let bad: Option<Label> = match recipe.synthetic {
-            0 => None,
-            _ => Label::try_from(Label::BAD.to_owned()).ok(),
-        };
-        let (labels, labelled) = prepare_with(examples, bad.as_ref())
-            .map_err(|source| LearnError::Labels { plot_types: plot_types(), source })?;
-        let drawn = bad.as_ref().and_then(|bad| labels.index(bad));
+        let (labels, labelled, drawn) = ready(&set.name, examples, recipe)?;
         let parts = match &set.parts {
             Some(parts) => labelled.iter().map(|one| parts[one.example]).collect(),
-            None => split(examples, &labelled, &labels, &set.fixed, &recipe.split, drawn)
-                .map_err(|source| LearnError::Split { plot_types: plot_types(), source })?,
+            None => parted(&set.name, examples, &set.fixed, recipe, (&labels, &labelled, drawn))?,
         };
         let of = |part| (0..labelled.len()).filter(|i| parts[*i] == part).collect();
         let split = Split {

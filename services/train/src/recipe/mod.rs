@@ -17,14 +17,15 @@ mod suited;
 mod taught;
 
 pub use bundle::bundle_of;
+pub use deviations::ARCHITECTURE as DEVIATIONS;
 pub use embeddings::Embeddings;
 pub use finish::{Counts, Figures, Thresholds, judge};
 pub use guard::GUARD_RATE;
-pub use images::{PlotSet, Prepared, Split};
+pub use images::{PlotSet, Prepared, Split, check};
 pub use learn::{Files, Learnt, Network, learn};
 pub use parent::{Parent, ParentError};
 pub use suited::{Material, compared_for, input_for};
-pub use taught::Taught;
+pub use taught::{MOST_FEATURES, MOST_TAUGHT, Taught};
 
 use crate::align::{ReferenceError, Shown};
 use crate::data::{LabelError, PixelError};

@@ -1,5 +1,6 @@
 //! A trained network as bytes, for others to go on from.
 
+use super::Recipe;
 use super::learn::Network;
 use crate::align::Shown;
 use crate::graph::Architecture;
@@ -16,6 +17,15 @@ pub struct Parent {
     pub digest: Option<ModelDigest>,
     /// Its network.
     pub network: Network,
+}
+
+impl Parent {
+    /// Weights of elsewhere, of the network that `recipe` asks for; their last layer is of other
+    /// labels.
+    pub fn outside(recipe: &Recipe, weights: Weights) -> Self {
+        let Recipe { architecture, input, shown, .. } = *recipe;
+        Self { digest: None, network: Network { architecture, input, shown, outputs: 0, weights } }
+    }
 }
 
 /// Why bytes are no network.

@@ -15,6 +15,13 @@ pub struct Material {
     pub goods: usize,
 }
 
+impl Material {
+    /// Labels that are not Good, of the plot type that is alone; of several at least so many.
+    pub fn others(&self) -> usize {
+        self.labels.saturating_sub(self.goods)
+    }
+}
+
 /// Pixels that the network sees at most: enough for a dead channel on a canvas of nine panels to
 /// leave a mark, few enough for a processor to train on in minutes.
 const AREA_PX: f64 = 90_000.0;

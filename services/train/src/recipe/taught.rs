@@ -5,10 +5,10 @@ use hydra_proto::{ImageId, Label};
 
 /// Most images of a model that are remembered, and most of their features' bytes: all of them are
 /// read and compared whenever somebody asks.
-const MOST: usize = 2_000;
+pub const MOST_TAUGHT: usize = 2_000;
 const MOST_BYTES: usize = 8 << 20;
 /// Longer features are not kept, and infer does not send them.
-const MOST_FEATURES: usize = 4_096;
+pub const MOST_FEATURES: usize = 4_096;
 
 /// An image in training and its features.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +27,7 @@ pub(super) fn chosen(set: &Prepared<'_>, features: usize) -> Vec<usize> {
     if features > MOST_FEATURES {
         return Vec::new();
     }
-    let most = MOST.min(MOST_BYTES / (4 * features.max(1)));
+    let most = MOST_TAUGHT.min(MOST_BYTES / (4 * features.max(1)));
     let real = |i: &usize| !set.data.examples()[set.labelled[*i].example].synthetic;
     let mut classes: Vec<Vec<usize>> = vec![Vec::new(); set.labels.labels().len()];
     for i in set.split.train.iter().copied().filter(real) {

@@ -69,6 +69,20 @@ test('silence is told as a lost link before three seconds are over, and once', a
   expect(told).toEqual(['up', 'tick', 'lost']);
 });
 
+test.each(['never opens', 'opens and never speaks'])('a stream that %s is told as lost before three seconds are over', async (which) => {
+  const told = await linked();
+  if (which !== 'never opens') newest().open();
+  vi.advanceTimersByTime(2_400);
+  expect(told).toEqual([]);
+  vi.advanceTimersByTime(500);
+  expect(told).toEqual(['lost']);
+  vi.advanceTimersByTime(60_000);
+  newest().open();
+  expect(told).toEqual(['lost']);
+  newest().say('tick');
+  expect(told).toEqual(['lost', 'up', 'tick']);
+});
+
 test('a tick a second keeps the link', async () => {
   const told = await linked();
   newest().open();

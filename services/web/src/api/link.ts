@@ -11,13 +11,15 @@ export interface Listener {
   change(change: Change): void;
   /** The link came up (again): what was read before may be old. */
   up(): void;
+  /** The link broke, or did not come up at all. */
   lost(): void;
 }
 
 /** Listens for as long as the page lives, whatever happens to the server. */
 export class Link {
   #heardAt = performance.now();
-  #isUp = false;
+  /** `null`: it may still come up. */
+  #isUp: boolean | null = null;
   #own: Stream | null = null;
 
   constructor(
@@ -46,7 +48,7 @@ export class Link {
   }
 
   #look(): void {
-    if (!this.#isUp || performance.now() - this.#heardAt <= SILENCE_MS) return;
+    if (this.#isUp === false || performance.now() - this.#heardAt <= SILENCE_MS) return;
     this.#isUp = false;
     this.listener.lost();
   }

@@ -1211,7 +1211,8 @@ export interface components {
                  * Format: double
                  * @description From this age on, in seconds, the newest image is stale while there is beam: one and a half
                  *     cadences and a quarter of a minute. Where the catalog gives no cadence, the distance of its
-                 *     last images stands in; `null` where one set a run is drawn.
+                 *     last images stands in; where they tell none, a quarter of an hour, or three hours where one
+                 *     set a run is drawn (which the next run makes stale, too).
                  */
                 stale_after_s?: number | null;
                 /** @description The newest verdicts, oldest first, at most 20. */
@@ -1495,7 +1496,8 @@ export interface components {
              * Format: double
              * @description From this age on, in seconds, the newest image is stale while there is beam: one and a half
              *     cadences and a quarter of a minute. Where the catalog gives no cadence, the distance of its
-             *     last images stands in; `null` where one set a run is drawn.
+             *     last images stands in; where they tell none, a quarter of an hour, or three hours where one
+             *     set a run is drawn (which the next run makes stale, too).
              */
             stale_after_s: number | null;
             /** @description The newest verdicts, oldest first, at most 20. */

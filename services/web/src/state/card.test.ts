@@ -51,7 +51,10 @@ function plot(over: Partial<PlotType> = {}, latest: Partial<Verdict> | null = {}
   };
 }
 
-const old = { taken_at_us: NOW - 600 * S, arrived_at_us: NOW - 600 * S };
+const at = (ageS: number) => ({ taken_at_us: NOW - ageS * S, arrived_at_us: NOW - ageS * S });
+const old = at(600);
+const unpaced = { cadence_s: null, stale_after_s: null };
+const onceARun = (latest: Partial<Verdict>) => plot({ cadence_s: null, stale_after_s: 10_800 }, { chunk: null, ...latest });
 const buried = { at_us: NOW - 5 * S, stage: 'resize', reason: 'refused' };
 const incident = { id: 'c'.repeat(32), label: 'Bad', since_us: NOW - 900 * S, count: 3 };
 
@@ -76,8 +79,15 @@ const table: Row[] = [
   ['each plot type has its own cadence', plot({ cadence_s: 3600, stale_after_s: 5415 }, old), {}, { kind: 'good' }],
   ['a producer clock that is ahead keeps nothing young', plot({}, { arrived_at_us: NOW - 600 * S, taken_at_us: NOW + 9_000 * S }), {}, { kind: 'stale' }],
   ['an archive that is sent again is old', plot({}, { arrived_at_us: NOW, taken_at_us: NOW - 9e4 * S }), {}, { kind: 'stale' }],
-  ['one set a run is good for its run', plot({ cadence_s: null, stale_after_s: null }, old), {}, { kind: 'good' }],
-  ['one set a run is stale in the next', plot({ cadence_s: null, stale_after_s: null }, old), { run: 80465 }, { kind: 'stale', calls: false, was: 'Good' }],
+  ['one set a run is good in its run', onceARun(old), {}, { kind: 'good' }],
+  ['one set a run is stale in the next, and asks for nothing yet', onceARun(old), { run: 80465 }, { kind: 'stale', calls: false, was: 'Good' }],
+  ['one set a run calls beyond its limit, in its run and in the next', onceARun(at(10_801)), { run: 80465 }, { kind: 'stale', calls: true, was: 'Good' }],
+  ['a chunk of the run before is as young as it is', plot({ cadence_s: null, stale_after_s: 900 }, old), { run: 80465 }, { kind: 'good' }],
+  ['without a limit of its own a quarter of an hour is young', plot(unpaced, at(900)), {}, { kind: 'good' }],
+  ['without a limit of its own an old Good is never Good', plot(unpaced, at(901)), {}, { kind: 'stale', calls: true, was: 'Good' }],
+  ['without a limit of its own an old Good calls without a beam reading', plot(unpaced, at(901)), { beam: 'unknown' }, { kind: 'stale', calls: true }],
+  ['without a limit of its own and without beam it asks for nothing', plot(unpaced, at(901)), { beam: 'off' }, { kind: 'stale', calls: false }],
+  ['without a limit of its own a queue explains it, too', plot(unpaced, at(1200)), { waiting: 900, lagS: 400 }, { kind: 'late', was: 'Good' }],
   ['overdue and waiting in a queue is Late', plot({}, old), { waiting: 900, lagS: 400 }, { kind: 'late', title: 'Late', was: 'Good' }],
   ['a small backlog does not explain a long silence', plot({}, old), { waiting: 2, lagS: 3 }, { kind: 'stale' }],
   ['a queue that stands still is Late', plot({}, old), { waiting: 3, lagS: null }, { kind: 'late' }],
@@ -108,9 +118,10 @@ describe('the state of a card', () => {
     for (const beam of ['on', 'off', 'unknown'] as const)
       for (const waiting of [0, 1000])
         for (const age of [466, 1e4, 1e7])
-          expect(
-            cardState(plot({}, { taken_at_us: NOW - age * S }), { ...context, beam, waiting, lagS: waiting }).kind,
-          ).not.toBe('good');
+          for (const over of [{}, { cadence_s: null }, ...(age > 900 ? [unpaced] : [])])
+            expect(
+              cardState(plot(over, { taken_at_us: NOW - age * S }), { ...context, beam, waiting, lagS: waiting }).kind,
+            ).not.toBe('good');
   });
 });
 

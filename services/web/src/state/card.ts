@@ -1,6 +1,6 @@
 /** What state a card is in: one pure function, so that every case can be read and tested. */
 import type { BuriedMessage, PlotType, VerdictState } from '../api/types';
-import { ageS, runChunk, span } from './time';
+import { ageS, span } from './time';
 
 /** Every state of a card; worst first, which is also the order of the board. */
 export const KINDS = [
@@ -22,6 +22,7 @@ export type Kind = (typeof KINDS)[number];
 export interface Context {
   /** The server's clock. */
   nowUs: number;
+  /** `unknown` also where the newest reading is old. */
   beam: 'on' | 'off' | 'unknown';
   /** The newest run. */
   run: number | null;
@@ -120,6 +121,10 @@ function buriedReason(buried: BuriedMessage): string {
   return `An image came but was given up in ${buried.stage}: ${buried.reason}. See Status.`;
 }
 
+/** Where the server gives no limit: three chunks of five minutes. Nothing stays green for ever. */
+const STALE_UNPACED_S = 900;
+const limitS = (plot: PlotType) => plot.stale_after_s ?? STALE_UNPACED_S;
+
 interface Old {
   cause: 'overdue' | 'beam' | 'run';
   reason: string;
@@ -127,15 +132,16 @@ interface Old {
 
 /** Why the newest image no longer speaks for now; `null` while it does. */
 export function staleReason(plot: PlotType, context: Context): Old | null {
-  const { latest, stale_after_s } = plot;
+  const { latest } = plot;
   if (!latest) return null;
   // A producer's clock that is ahead must not keep a plot young.
   const age = ageS(Math.min(latest.taken_at_us, latest.arrived_at_us), context.nowUs);
-  if (stale_after_s === null) {
-    if (context.run === null || latest.run >= context.run) return null;
-    return { cause: 'run', reason: `From run ${runChunk(latest.run, latest.chunk)}; run ${context.run} is on.` };
+  if (age <= limitS(plot)) {
+    // One set a run, of a run that is over, is old at any age; it is not overdue yet.
+    const isOnceARun = plot.cadence_s === null && latest.chunk === null;
+    if (!isOnceARun || context.run === null || latest.run >= context.run) return null;
+    return { cause: 'run', reason: `From run ${latest.run}; run ${context.run} is on.` };
   }
-  if (age <= stale_after_s) return null;
   if (context.beam === 'off') return { cause: 'beam', reason: `The beam is off; last image ${span(age)} ago.` };
   const wanted = plot.cadence_s === null ? '' : `, one is expected every ${span(plot.cadence_s)}`;
   return { cause: 'overdue', reason: `Last image ${span(age)} ago${wanted}.` };
@@ -143,9 +149,9 @@ export function staleReason(plot: PlotType, context: Context): Old | null {
 
 /** An overdue image may be inside Hydra rather than never drawn: then the backlog explains it. */
 function lateReason(plot: PlotType, context: Context): string | null {
-  if (!plot.latest || plot.stale_after_s === null) return null;
+  if (!plot.latest) return null;
   if (context.silent.length > 0) return `Hydra itself stands still: no word from ${context.silent.join(', ')}.`;
-  const overdue = ageS(plot.latest.arrived_at_us, context.nowUs) - plot.stale_after_s;
+  const overdue = ageS(plot.latest.arrived_at_us, context.nowUs) - limitS(plot);
   if (context.waiting === 0) return null;
   // A stage that took nothing in the last minute has no lag: whatever waits may be this image.
   if (context.lagS === null) return `Queued in Hydra: ${context.waiting} images wait, and none is taken.`;

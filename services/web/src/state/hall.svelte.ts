@@ -3,15 +3,20 @@ import { get, getAll } from '../api/client';
 import { Link } from '../api/link';
 import type { Change, Hall as HallFacts, Incident, PlotType, StripItem, Tick } from '../api/types';
 import { alarms } from './alarms.svelte';
+import { beamNow } from './beam';
 import { cardState, type CardState, type Context, type Kind } from './card';
 import { whyNothingComes } from './empty';
 import { touchesLog } from './log';
 
 /** The database did not answer for so long: what is shown is old although the server speaks. */
 const DATABASE_SILENCE_US = 5e6;
+/** What changed unheard is read anew in less, or the page is not live until it is. */
+const CATCH_UP_US = 2e6;
 const STRIP = 20;
 
-export type LinkState = 'connecting' | 'up' | 'lost' | 'database';
+/** `lost`: the server is silent. `unread`: it speaks, but does not answer what is asked. `catching`:
+ * it speaks, and what was missed is being read. `database`: it speaks, of what it knew before. */
+export type LinkState = 'connecting' | 'up' | 'catching' | 'lost' | 'unread' | 'database';
 
 /** One plot type, alive. */
 export class Cell {
@@ -43,22 +48,36 @@ class Hall {
   /** In the order of the catalog; discovered ones at the end. Cards never change places. */
   cells = $state.raw<readonly Cell[]>([]);
   incidents = $state.raw<readonly Incident[]>([]);
-  link = $state<LinkState>('connecting');
-  /** When the link was lost, by the server's clock. */
+  /** Since when what is shown is old, by the server's clock; 0: it is not. */
   lostUs = $state(0);
   /** The server's clock, a step a second. */
   nowUs = $state(Date.now() * 1000);
+  /** Why the last reading failed; empty: it did not. */
   problem = $state('');
+  /** Whether the stream speaks; `null`: it may yet. */
+  #speaks = $state<boolean | null>(null);
+  /** What the last tick said of the database. */
+  #isBehind = $state(false);
+  /** Since when there is something that was neither heard nor read; `null`: there is nothing. */
+  #missedUs = $state<number | null>(null);
   /** Grows whenever the log may be another: trouble came, went on or ended, or all was read anew. */
   pulse = $state(0);
 
+  beam = $derived(beamNow(this.tick ?? this.facts, this.nowUs));
   context: Context = $derived({
     nowUs: this.nowUs,
-    beam: this.tick?.beam.state ?? this.facts?.beam.state ?? 'unknown',
+    beam: this.beam.state,
     run: (this.tick ?? this.facts)?.run?.run ?? null,
     waiting: (this.tick ?? this.facts)?.pipeline.waiting ?? 0,
     lagS: (this.tick ?? this.facts)?.pipeline.lag_s ?? null,
     silent: (this.tick ?? this.facts)?.pipeline.silent ?? [],
+  });
+  link: LinkState = $derived.by(() => {
+    if (!this.#speaks) return this.#speaks === false || this.problem ? 'lost' : 'connecting';
+    if (this.#isBehind) return 'database';
+    if (this.problem) return 'unread';
+    if (this.facts === null) return 'connecting';
+    return this.#missedUs !== null && this.nowUs - this.#missedUs > CATCH_UP_US ? 'catching' : 'up';
   });
   /** Whether what is shown may be taken for now. */
   isLive = $derived(this.link === 'up');
@@ -81,6 +100,7 @@ class Hall {
   #offsetUs = Date.now() * 1000 - performance.now() * 1000;
   #loading: Promise<void> | null = null;
   #again = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   /** The stream has just begun: what changed between the reading and it must be read once more. */
   #isFresh = false;
   /** The first reading must have come so far, or it is repeated once. */
@@ -93,8 +113,8 @@ class Hall {
       change: (change) => this.#onChange(change),
       up: () => (this.#isFresh = true),
       lost: () => {
-        this.link = 'lost';
-        this.lostUs = this.#now();
+        this.#speaks = false;
+        this.lostUs ||= this.#now();
       },
     });
     void this.load();
@@ -111,19 +131,25 @@ class Hall {
 
   #onTick(tick: Tick): void {
     this.#offsetUs = tick.server_time_us - performance.now() * 1000;
-    const behind = tick.server_time_us - tick.read_at_us > DATABASE_SILENCE_US;
-    if (behind) this.lostUs = tick.read_at_us;
     if (this.#isFresh) {
       this.#isFresh = false;
-      const isComplete = this.facts !== null && this.link !== 'lost' && this.facts.version_of_state >= tick.version_of_state;
+      const isComplete = this.facts !== null && this.#speaks !== false && this.facts.version_of_state >= tick.version_of_state;
+      // What was live stays so while it is read anew; what was not is not live before it is read.
+      if (!isComplete) this.#missedUs ??= this.isLive ? tick.server_time_us : 0;
+      // A silent server answers nothing, that is over.
+      if (!isComplete && !this.#speaks) this.problem = '';
       if (!isComplete && !(this.#loading && this.facts === null && this.link === 'connecting')) void this.load();
       else if (!isComplete) this.#wanted = tick.version_of_state;
     }
-    if (this.cells.length > 0) this.link = behind ? 'database' : 'up';
+    this.#speaks = true;
+    this.#isBehind = tick.server_time_us - tick.read_at_us > DATABASE_SILENCE_US;
+    if (this.#isBehind) this.lostUs = tick.read_at_us;
     const stale = this.facts !== null && tick.generation !== this.facts.generation;
     this.tick = tick;
     this.nowUs = tick.server_time_us;
-    if (stale) void this.load();
+    if (this.isLive) this.lostUs = 0;
+    // After a failure the reading comes again by itself.
+    if (stale && !this.problem) void this.load();
   }
 
   #onChange(change: Change): void {
@@ -163,6 +189,7 @@ class Hall {
   }
 
   async #read(): Promise<void> {
+    clearTimeout(this.#retry);
     try {
       const [facts, plots, incidents] = await Promise.all([
         get<HallFacts>('/hall'),
@@ -179,13 +206,13 @@ class Hall {
       this.problem = '';
       if (facts.version_of_state < this.#wanted) this.#again = true;
       this.#wanted = 0;
-      if (this.link === 'connecting') this.link = 'up';
-      else if (this.tick && this.link === 'lost') this.link = 'up';
+      // What is to be read again may have been asked for after this answer was made.
+      if (!this.#again) this.#missedUs = null;
+      if (this.isLive) this.lostUs = 0;
     } catch (error) {
       this.problem = error instanceof Error ? error.message : String(error);
-      if (this.link === 'connecting') this.link = 'lost';
       this.lostUs ||= this.#now();
-      setTimeout(() => void this.load(), 2000);
+      this.#retry = setTimeout(() => void this.load(), 2000);
     }
   }
 }

@@ -6,7 +6,7 @@ const S = 1e6;
 const NOW = 1_800_000_000 * S;
 
 /** What the server would answer, and the page's side of its stream. */
-const server = vi.hoisted(() => ({ listener: null as unknown, answers: {} as Record<string, unknown>, isAway: false, asked: [] as string[] }));
+const server = vi.hoisted(() => ({ listener: null as unknown, answers: {} as Record<string, unknown>, isAway: false, delayMs: 0, asked: [] as string[] }));
 vi.mock('../api/link', () => ({
   Link: class {
     constructor(_: string, listener: unknown) {
@@ -17,6 +17,7 @@ vi.mock('../api/link', () => ({
 vi.mock('../api/client', () => {
   const get = async (path: string) => {
     server.asked.push(path);
+    if (server.delayMs) await new Promise((answer) => setTimeout(answer, server.delayMs));
     if (server.isAway) throw new Error('The server does not answer.');
     return structuredClone(server.answers[path]);
   };
@@ -49,9 +50,14 @@ async function opened() {
   await vi.advanceTimersByTimeAsync(0);
   return hall;
 }
+/** A second passes, and the server speaks. */
+async function second(over: Partial<Tick> = {}): Promise<void> {
+  await vi.advanceTimersByTimeAsync(1000);
+  stream().tick(tick(over));
+}
 beforeEach(() => {
   vi.useFakeTimers();
-  Object.assign(server, { isAway: false, asked: [] });
+  Object.assign(server, { isAway: false, delayMs: 0, asked: [] });
   answer(1, [plot('A', 'a1'), plot('B', 'b1')]);
 });
 afterEach(() => vi.useRealTimers());
@@ -101,6 +107,105 @@ test('after a break everything is read again, and only then it is live', async (
   expect(server.asked).toContain('/plot-types');
   expect(hall.byName.get('A')?.plot.latest?.image).toBe('a9');
   expect(hall.link).toBe('up');
+});
+
+test('reading alone makes nothing live, and a stream that never speaks is lost', async () => {
+  const hall = await opened();
+  expect([hall.cells.length, hall.link, hall.isLive]).toEqual([2, 'connecting', false]);
+  stream().lost();
+  expect(hall.link).toBe('lost');
+  expect(hall.lostUs).toBeGreaterThan(0);
+  await hall.load();
+  expect([hall.link, hall.isLive]).toEqual(['lost', false]);
+});
+
+test('while what was missed is being read the page is catching up, not live', async () => {
+  const hall = await opened();
+  stream().up();
+  stream().tick(tick());
+  stream().lost();
+  server.delayMs = 4_500;
+  // the reading that began before the stream spoke again is not the one that counts
+  void hall.load();
+  stream().up();
+  stream().tick(tick());
+  expect([hall.link, hall.isLive]).toEqual(['catching', false]);
+  for (let i = 0; i < 8; i++) {
+    await second();
+    expect([hall.link, hall.isLive]).toEqual(['catching', false]);
+  }
+  expect(hall.lostUs).toBeGreaterThan(0);
+  await second();
+  expect([hall.link, hall.isLive, hall.lostUs]).toEqual(['up', true, 0]);
+});
+
+test('a reading that fails while the server speaks is a loss of its own, until one succeeds', async () => {
+  const hall = await opened();
+  stream().up();
+  stream().tick(tick());
+  stream().lost();
+  server.isAway = true;
+  stream().up();
+  for (let i = 0; i < 7; i++) await second();
+  expect([hall.link, hall.isLive, hall.problem]).toEqual(['unread', false, 'The server does not answer.']);
+  server.isAway = false;
+  await second();
+  await second();
+  expect([hall.link, hall.isLive, hall.problem]).toEqual(['up', true, '']);
+});
+
+test('a server that was away and is back is caught up with, whatever failed meanwhile', async () => {
+  const hall = await opened();
+  stream().up();
+  stream().tick(tick());
+  stream().lost();
+  server.isAway = true;
+  await hall.load();
+  expect([hall.link, hall.problem]).toEqual(['lost', 'The server does not answer.']);
+  Object.assign(server, { isAway: false, delayMs: 100 });
+  stream().up();
+  stream().tick(tick());
+  expect([hall.link, hall.problem]).toEqual(['catching', '']);
+  await second();
+  expect(hall.link).toBe('up');
+});
+
+test('what is live and must be read anew stays so for two seconds, no longer', async () => {
+  const hall = await opened();
+  stream().up();
+  stream().tick(tick());
+  server.delayMs = 5_000;
+  stream().up();
+  const links: string[] = [];
+  for (let i = 0; i < 7; i++) {
+    await second({ version_of_state: 9, server_time_us: NOW + i * S, read_at_us: NOW + i * S });
+    links.push(hall.link);
+  }
+  expect(links).toEqual(['up', 'up', 'up', 'catching', 'catching', 'up', 'up']);
+});
+
+test('a reading that fails again and again is asked for once in two seconds', async () => {
+  const hall = await opened();
+  stream().up();
+  stream().tick(tick());
+  Object.assign(server, { isAway: true, asked: [] });
+  for (let i = 0; i < 60; i++) await second({ generation: 2 });
+  expect(hall.link).toBe('unread');
+  expect(server.asked.filter((path) => path === '/hall').length).toBeLessThanOrEqual(31);
+});
+
+test('a beam reading that is old excuses nothing', async () => {
+  const hall = await opened();
+  const beam = (ageS: number): Partial<Tick> => ({
+    server_time_us: NOW + 900 * S, read_at_us: NOW + 900 * S,
+    beam: { state: 'off', condition: null, reading: 0, min: 5, at_us: NOW + (900 - ageS) * S },
+  });
+  stream().up();
+  stream().tick(tick(beam(60)));
+  expect([hall.context.beam, hall.byName.get('A')?.state.calls]).toEqual(['off', false]);
+  stream().tick(tick(beam(700)));
+  expect([hall.context.beam, hall.byName.get('A')?.state.calls]).toEqual(['unknown', true]);
+  expect(hall.beam.text).toBe('was off · 0, 11 min ago');
 });
 
 test('a database that is silent is told, although the server speaks', async () => {

@@ -10,6 +10,19 @@ export function clock(us: number): string {
   return `${pad(d.getHours())}:${pad(d.getMinutes())}:${pad(d.getSeconds())}`;
 }
 
+/** `UTC+1`, `UTC−3:30`, `UTC`: the viewer's zone at that time; every time is shown in it. */
+export function zone(us: number): string {
+  const east = -date(us).getTimezoneOffset();
+  if (east === 0) return 'UTC';
+  const [h, m] = [Math.floor(Math.abs(east) / 60), Math.abs(east) % 60];
+  return `UTC${east < 0 ? '−' : '+'}${h}${m ? `:${pad(m)}` : ''}`;
+}
+
+/** `2026-11-23 14:03:12 UTC+1`: all that there is to say of a time. */
+export function stamp(us: number): string {
+  return `${day(us)} ${clock(us)} ${zone(us)}`;
+}
+
 /** `2026-11-23`. */
 export function day(us: number): string {
   const d = date(us);
@@ -23,6 +36,11 @@ export function when(us: number, nowUs: number): string {
   const month = d.toLocaleString('en', { month: 'short' });
   const year = d.getFullYear() === date(nowUs).getFullYear() ? '' : ` ${d.getFullYear()}`;
   return `${month} ${d.getDate()}${year}, ${pad(d.getHours())}:${pad(d.getMinutes())}`;
+}
+
+/** The end of what began at `beganUs`: a clock on the same day, with its date on another. */
+export function until(endUs: number, beganUs: number): string {
+  return when(endUs, beganUs);
 }
 
 /** `42 s`, `5 min`, `3 h 10 min`, `2 d 4 h`: two units at most. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Trend } from '../api/types';
-import { around, chartData, inForce, joinTrends, refreshedTrend } from './trend';
+import { readRange } from './range';
+import { around, chartColumns, chartData, chartShape, inForce, joinTrends, refreshedTrend, zoomIn, zoomOut } from './trend';
 
 const release = (at: number, model: string | null, good: number) => ({
   at_us: at * 1e6,
@@ -72,6 +73,39 @@ test('older pages stay in front of the newest page read anew', () => {
   // all that there is, and a page that does not meet what is known
   expect(refreshedTrend({ ...fresh, next: null }, known).images).toEqual(['b', 'c', 'd']);
   expect(refreshedTrend({ ...fresh, images: ['x', 'y', 'z'] }, known).images).toEqual(['x', 'y', 'z']);
+});
+
+test('a new image is put into the chart that is there; another class, or one put off, makes it anew', () => {
+  const none = new Set<string>();
+  const shape = chartShape(chartData(trend()), none);
+  const more = chartData(trend({ taken_at_us: [10e6, 20e6, 30e6, 40e6], images: ['a', 'b', 'c', 'd'], probabilities: [[0.9, 0.1, 0.5, 0.7], [0.1, 0.9, null, 0.3]] }));
+  expect(chartShape(more, new Set())).toBe(shape);
+  expect(chartColumns(more).map((column) => column.length)).toEqual([4, 4, 4, 4, 4]);
+  expect(chartShape(chartData(trend({ labels: ['Good', 'LED'] })), none)).not.toBe(shape);
+  expect(chartShape(chartData(trend()), new Set(['Good']))).not.toBe(shape);
+});
+
+/** What the page is shown after each step, as the address remembers it. */
+function zoomed(query: string, ...steps: ([number, number] | 'out')[]) {
+  const params = new URLSearchParams(query);
+  const shown = () => readRange(params, 1e15, '24h');
+  for (const step of steps) {
+    const changes = step === 'out' ? zoomOut(params) : zoomIn(params, shown(), ...step);
+    for (const [name, value] of Object.entries(changes)) value === '' ? params.delete(name) : params.set(name, String(value));
+  }
+  return shown();
+}
+
+test('zooming out leads back to the whole range that was picked, however far one was in', () => {
+  expect(zoomed('range=7d', [50, 90])).toEqual({ fromUs: 50, toUs: 90, preset: '' });
+  expect(zoomed('range=7d', [50, 90], [60, 70], 'out').preset).toBe('7d');
+  expect(zoomed('', [50, 90], 'out').preset).toBe('24h');
+  expect(zoomed('from=10&to=99', [50, 90], [60, 70], 'out')).toEqual({ fromUs: 10, toUs: 99, preset: '' });
+  expect(zoomed('range=8h', [50, 90], 'out', [60, 70], 'out').preset).toBe('8h');
+});
+
+test('out of ends that a link brought one comes to the range of every page', () => {
+  expect(zoomed('from=10&to=99', 'out').preset).toBe('24h');
 });
 
 test('what lies around a time fills the chart, and no more than an hour is drawn', () => {

@@ -1,5 +1,6 @@
 /** A trend as the chart wants it: columns over one time axis. Pure, so that it can be tested. */
 import type { Release, Trend } from '../api/types';
+import type { Range } from './range';
 
 /** Fixed colours for the labels that every hall has, others in turn; all keep apart for
  * colour-blind eyes (Okabe and Ito 2008). Tokens, so that both themes have their own. */
@@ -40,6 +41,31 @@ export function chartData(trend: Trend): ChartData {
       .filter((release, i) => (i === 0 ? release.at_us > (trend.taken_at_us[0] ?? Infinity) : release.model !== releases[i - 1]?.model))
       .map((release) => ({ at: release.at_us / 1e6, model: release.model })),
   };
+}
+
+/** The columns of a chart: the times, then a dot a series, then a threshold a series. */
+export function chartColumns(data: ChartData): (number | null)[][] {
+  return [data.seconds, ...data.probabilities, ...data.thresholds];
+}
+
+/** What a chart is made of beside its numbers: as long as it is the same, new ones are put into the
+ * chart that is there. */
+export function chartShape(data: ChartData, off: ReadonlySet<string>): string {
+  return JSON.stringify(data.series.map((series) => [series.label, series.colour, !off.has(series.label)]));
+}
+
+/** Zoomed in, `from` and `to` are what is drawn, and `range` remembers what it is a part of: a
+ * preset, or two ends. The picker sets all three, so that what it was given last is the whole. */
+export function zoomIn(params: URLSearchParams, shown: Range, fromUs: number, toUs: number): Record<string, string | number> {
+  const whole = shown.preset || params.get('range') || `${shown.fromUs}~${shown.toUs}`;
+  return { from: fromUs, to: toUs, range: whole };
+}
+
+/** Back to the whole; ends that came with a link, not by zooming, are no part of anything. */
+export function zoomOut(params: URLSearchParams): Record<string, string | number> {
+  const whole = params.get('range') ?? '';
+  const [from, to] = whole.split('~');
+  return from && to ? { from, to, range: '' } : { from: '', to: '', range: whole };
 }
 
 /** The newest release at or before a time; `releases` are oldest first. */

@@ -30,12 +30,12 @@ impl Seen {
     }
 
     /// Of the conditions of these plots, JSON objects in the order in which the plots were taken.
-    /// A condition that is missing from some of them is none. Neither are counters (the number of
-    /// events so far) and names without end.
+    /// Plots without any (imported ones) say nothing. A condition that is missing from some of the
+    /// others is none; neither are counters (the number of events so far) and names without end.
     pub fn of<'a>(plots: impl IntoIterator<Item = &'a str>) -> Self {
         let read = |text: &str| serde_json::from_str::<Value>(text).ok();
-        let plots: Vec<Value> =
-            plots.into_iter().map(|text| read(text).unwrap_or_default()).collect();
+        let told = |plot: &Value| plot.as_object().is_some_and(|conditions| !conditions.is_empty());
+        let plots: Vec<Value> = plots.into_iter().filter_map(read).filter(told).collect();
         let mut seen = Self::default();
         for key in plots.first().and_then(Value::as_object).into_iter().flat_map(|o| o.keys()) {
             let values: Vec<&Value> = plots.iter().filter_map(|plot| plot.get(key)).collect();
@@ -114,6 +114,8 @@ mod tests {
     #[test]
     fn where_nothing_is_known_nothing_is_new() {
         assert!(Seen::of(["", ""]).is_empty());
+        let some = Seen::of(["", r#"{"target": "LH2"}"#, "{}"]);
+        assert_eq!(some.unfamiliar(r#"{"target": "C12"}"#).as_deref(), Some("target C12"));
         assert_eq!(Seen::of([]).unfamiliar(r#"{"target": "C12"}"#), None);
     }
 }

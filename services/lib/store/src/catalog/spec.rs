@@ -140,6 +140,10 @@ pub struct Retention {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retrain {
+    /// A plot type without a model gets one of what is normal from so many Goods on; fifty are
+    /// enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin_at_goods: Option<u32>,
     /// So many labels since the active model was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_labels: Option<u32>,
@@ -162,8 +166,10 @@ pub struct Retrain {
 impl Retrain {
     /// Nothing is ever trained by itself.
     pub fn is_off(&self) -> bool {
-        let Self { new_labels, unconfirmed, drift, features, days: _ } = self;
-        new_labels.is_none() && unconfirmed.is_none() && drift.is_none() && features.is_none()
+        let Self { begin_at_goods, new_labels, unconfirmed, drift, features, days: _ } = self;
+        let counts = [begin_at_goods, new_labels];
+        let shares = [unconfirmed, drift, features];
+        counts.iter().all(|none| none.is_none()) && shares.iter().all(|none| none.is_none())
     }
 }
 

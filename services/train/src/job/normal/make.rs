@@ -1,5 +1,6 @@
 //! Goods -> model, figures, bundle.
 
+use super::choose::Chosen;
 use super::{INPUT, NormalFigures};
 use crate::data::Dataset;
 use crate::job::{JobError, Stored, Surroundings};
@@ -10,7 +11,7 @@ use hydra_model::manifest::{
     Guards, Manifest, Method, Normalisation, Novelty, NoveltyKind, ScoreKind,
 };
 use hydra_model::{Bundle, Runtime};
-use hydra_normality::{CONFIRMED_GOODS, NormalityModel, NormalitySettings, fit_normality};
+use hydra_normality::{NormalityModel, NormalitySettings, fit_normality};
 use hydra_proto::{ContentHash, ImageId, Label, ModelDigest, PlotTypeName};
 use std::collections::HashSet;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -25,26 +26,28 @@ pub(super) struct Sealed {
     pub bundle: Bundle,
     pub numbers: Bytes,
     pub trained: Vec<ImageId>,
+    pub test: Vec<ImageId>,
     pub figures: NormalFigures,
 }
 
 type Known = (ModelDigest, (NormalityModel, Manifest));
 
-/// The model of these Goods, or what the parent learns from those that it does not know.
+/// The model of the Goods that were chosen, or what the parent learns from them.
 pub(super) fn make(
     plot_type: &PlotTypeName,
     stored: &Stored,
     parent: Option<Known>,
-    trained: &HashSet<ImageId>,
+    chosen: &Chosen,
     settings: &NormalitySettings,
     surroundings: Surroundings,
     runtime: &Runtime,
 ) -> Result<Sealed, JobError> {
     let refused = |why: String| JobError::Learn(LearnError::Recipe(format!("{plot_type}: {why}")));
     let examples = stored.examples();
-    let new = |i: &usize| parent.is_none() || !trained.contains(&examples[*i].image);
-    let goods: Vec<usize> =
-        (0..examples.len()).filter(|i| examples[*i].label.counts_as_good()).filter(new).collect();
+    let of = |images: &HashSet<ImageId>| -> Vec<usize> {
+        (0..examples.len()).filter(|i| images.contains(&examples[*i].image)).collect()
+    };
+    let (goods, judges) = (of(&chosen.train), of(&chosen.test));
     let pixels_of = |some: &[usize]| -> Result<Vec<Vec<u8>>, JobError> {
         let all = some.iter().map(|i| stored.pixels(*i, INPUT)).collect::<Result<_, _>>();
         all.map_err(|error| JobError::Learn(error.into()))
@@ -58,20 +61,22 @@ pub(super) fn make(
             (model.map_err(|error| refused(error.to_string()))?, 0)
         }
         Some((_, (known, _))) => {
-            // the first to come are the first to be confirmed
-            let some = &views[..views.len().min(2 * CONFIRMED_GOODS)];
-            let model = known.learn(some).map_err(|error| {
+            let model = known.learn(&views).map_err(|error| {
                 refused(format!("of Goods that the parent does not know, {error}"))
             })?;
-            (model, some.len())
+            (model, views.len())
         }
+    };
+    let novel_among = |some: &[usize]| -> Result<usize, JobError> {
+        let mut novel = 0;
+        for i in some {
+            let pixels = pixels_of(&[*i])?;
+            novel += usize::from(model.judge(&pixels[0]).is_ok_and(|judged| judged.novel()));
+        }
+        Ok(novel)
     };
     let others: Vec<usize> =
         (0..examples.len()).filter(|i| !examples[*i].label.counts_as_good()).collect();
-    let mut others_novel = 0;
-    for pixels in pixels_of(&others)? {
-        others_novel += usize::from(model.judge(&pixels).is_ok_and(|judged| judged.novel()));
-    }
     let json = serde_json::to_vec(&model).unwrap_or_default();
     let packed = zstd::encode_all(&json[..], LEVEL).map_err(|error| refused(error.to_string()))?;
     let numbers = Bytes::from(packed);
@@ -82,15 +87,18 @@ pub(super) fn make(
         }),
         normality: ContentHash::of(&numbers).to_string(),
         false_alarm_rate: model.false_alarm_rate,
+        goods: judges.len(),
+        goods_novel: novel_among(&judges)?,
         others: others.len(),
-        others_novel,
+        others_novel: novel_among(&others)?,
         learnt_from,
     };
-    let trained: Vec<ImageId> = goods.iter().map(|i| examples[*i].image).collect();
+    let images = |some: &[usize]| some.iter().map(|i| examples[*i].image).collect::<Vec<_>>();
+    let (trained, test) = (images(&goods), images(&judges));
     let about = About { plot_type: plot_type.clone(), surroundings, trained: &trained };
     let parent = parent.map(|(digest, (_, manifest))| (digest, manifest));
     let bundle = sealed(&model, about, parent, &figures, runtime)?;
-    Ok(Sealed { bundle, numbers, trained, figures })
+    Ok(Sealed { bundle, numbers, trained, test, figures })
 }
 
 /// What a bundle says of itself.

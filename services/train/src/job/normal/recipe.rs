@@ -56,6 +56,13 @@ pub struct NormalFigures {
     pub normality: String,
     /// Share of Goods that may be called novel.
     pub false_alarm_rate: f64,
+    /// Goods of runs that were held out of its making, and those of them that it calls novel: its
+    /// false alarms. None where the Goods come from too few runs.
+    #[serde(default)]
+    pub goods: usize,
+    /// See `goods`.
+    #[serde(default)]
+    pub goods_novel: usize,
     /// Images that people label otherwise, and those of them that it calls novel. They were not
     /// used to make it.
     pub others: usize,
