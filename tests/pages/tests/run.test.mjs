@@ -206,7 +206,57 @@ test('news is above all pages until it is seen', async () => {
   await page.reload();
   await page.locator('.list li').first().waitFor();
   assert.equal(await page.getByText('Beam studies').count(), 0);
+  // out of the way, and still to be read
+  await page.getByRole('button', { name: 'News 1' }).click();
+  await page.getByRole('list', { name: 'News' }).getByText('Beam studies until noon').waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal(await page.getByText('Beam studies').count(), 0);
   hall.hall.news = [];
+  await page.context().close();
+});
+
+test('what a link shows is not what one gets the next time, and the theme goes along', async () => {
+  const { page } = await hall.open('/?size=s');
+  await page.locator('.card').first().waitFor();
+  await page.getByRole('group', { name: 'Size of the cards' }).getByRole('button').last().click();
+  await eventually('chosen', async () => new URL(page.url()).searchParams.get('size') === 'l');
+  const origin = new URL(page.url()).origin;
+  await page.goto(`${origin}/?group=d:DC&open=DC_ADC&theme=dark`);
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('l');
+  await eventually('the log', async () => new URL(page.url()).pathname === '/log');
+  assert.equal(new URL(page.url()).searchParams.get('theme'), 'dark');
+  await page.keyboard.press('r');
+  await eventually('the view of before', async () => new URL(page.url()).searchParams.get('size') === 'l');
+  assert.equal(new URL(page.url()).searchParams.get('group'), null);
+  await page.context().close();
+});
+
+test('on a narrow page an alarm moves no card', async () => {
+  const { page } = await hall.open('/');
+  await page.setViewportSize({ width: 800, height: 900 });
+  const top = () => page.locator('.card').first().evaluate((card) => card.getBoundingClientRect().top + scrollY);
+  const high = () => page.locator('aside.alarms').evaluate((list) => list.getBoundingClientRect().height);
+  await page.locator('.card').first().waitFor();
+  const [before, height] = [await top(), await high()];
+  const rows = await page.locator('aside.alarms li').count();
+  hall.hall.bad(50, 1);
+  await eventually('one more alarm', async () => (await page.locator('aside.alarms li').count()) === rows + 1);
+  assert.deepEqual([await top(), await high()], [before, height]);
+  hall.hall.good(50);
+  await page.context().close();
+});
+
+test('on the wall Esc closes a card before it leaves', async () => {
+  const { page } = await hall.open('/?wall=1&rotate=0');
+  await page.locator('.card .name').first().click();
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await eventually('closed', async () => (await page.getByRole('dialog').count()) === 0);
+  assert.equal(new URL(page.url()).searchParams.get('wall'), '1');
+  await page.keyboard.press('Escape');
+  await eventually('left', async () => new URL(page.url()).searchParams.get('wall') === null);
   await page.context().close();
 });
 

@@ -10,6 +10,15 @@ class Alarms {
   muteUntil = $state(Number(recall('mute_until') ?? 0));
   soundOn = $state(recall('sound') === 'on');
   #sounded = new Set<string>();
+
+  constructor() {
+    // another tab was muted or switched: it is one person who hears both
+    globalThis.addEventListener?.('storage', () => {
+      this.muteUntil = Number(recall('mute_until') ?? 0);
+      this.soundOn = recall('sound') === 'on';
+    });
+  }
+
   #wasRead = false;
 
   open = $derived(this.rows.filter((row) => row.cleared_at_us === null).length);

@@ -21,6 +21,7 @@ const QUIET_S = 900;
 /** Why nothing comes now; empty where nothing is known to be in the way. */
 export function whyNothingComes(now: Present): string {
   if (now.link === 'lost') return 'There is no link to the server: this is what was known before.';
+  if (now.link === 'unread') return 'The server speaks, but does not answer what is asked: this is what was known before.';
   if (now.link === 'database') return "Hydra's database does not answer: this is what was known before.";
   if (now.silent.includes('ingest')) return 'Nothing comes in: ingest does not report. Status says what to do.';
   if (now.silent.length > 0) return `No verdict is made: no word from ${now.silent.join(', ')}. Status says what to do.`;

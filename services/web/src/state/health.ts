@@ -1,5 +1,5 @@
 /** How health is shown: each has a word, an icon and a colour. */
-import type { Health } from '../api/types';
+import type { DeadLetter, Health } from '../api/types';
 import type { Kind } from './card';
 
 export const HEALTH: Record<Health, { title: string; kind: Kind }> = {
@@ -10,3 +10,8 @@ export const HEALTH: Record<Health, { title: string; kind: Kind }> = {
   unknown: { title: 'Unknown', kind: 'stale' },
   never: { title: 'Never started', kind: 'nomodel' },
 };
+
+/** Messages that were given up in the last hour, of those that are listed. */
+export function givenUpLately(dead: readonly Pick<DeadLetter, 'at_us'>[], nowUs: number): number {
+  return dead.filter((letter) => nowUs - letter.at_us < 3600e6).length;
+}

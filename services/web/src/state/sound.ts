@@ -2,6 +2,11 @@
 
 let audio: AudioContext | null = null;
 
+/** Whether a sound would be heard: browsers allow none before the first click or key on a page. */
+export function isAllowed(): boolean {
+  return navigator.userActivation?.hasBeenActive ?? true;
+}
+
 export function beep(): void {
   audio ??= new AudioContext();
   void audio.resume();

@@ -45,9 +45,9 @@ class Url {
     this.#move(this.path + suffix(params), push);
   }
 
-  /** Goes to another page. */
+  /** Goes to another page of this site; the theme goes along. */
   go(href: string): void {
-    this.#move(href, true);
+    this.#move(withTheme(href, this.text('theme')), true);
     scrollTo(0, 0);
   }
 
@@ -65,6 +65,13 @@ const suffix = (params: URLSearchParams) => {
 };
 
 export const url = new Url();
+
+/** The address with the theme, where it says none. */
+export function withTheme(href: string, theme: string): string {
+  const address = new URL(href, 'http://here');
+  if (theme && !address.searchParams.has('theme')) address.searchParams.set('theme', theme);
+  return address.pathname + address.search + address.hash;
+}
 
 /** The address of a page with parameters. */
 export function href(path: string, params: Record<string, string | number | null> = {}): string {

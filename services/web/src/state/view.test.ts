@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Kind } from './card';
-import { isShown, neighbour, parseOwn, sections, wallGrid, wallPage, writeOwn, type View } from './view';
+import { isShown, neighbour, ownView, parseOwn, sections, viewAtStart, wallGrid, wallPage, writeOwn, type View } from './view';
 
 const view: View = {
   search: '',
@@ -79,4 +79,18 @@ test('a wall is filled, and no card is cut', () => {
     if (rows > 1) expect(rows * (cardHeight + 12) - 12).toBeLessThanOrEqual(height);
     if (width > 1000) expect((rows * (cardHeight + 12)) / height).toBeGreaterThan(0.85);
   }
+});
+
+test('a link, a tour and a theme are no view to come back to', () => {
+  const of = (query: string) => ownView(new URLSearchParams(query));
+  expect(of('open=a1&tour=1&theme=dark&q=x&only=bad&wall=1&rotate=10')).toBe('');
+  expect(of('group=d%3AA&open=a1&pin=a1')).toBe('group=d%3AA&pin=a1');
+});
+
+test('the last view comes where the address says none, and a theme says none', () => {
+  const at = (query: string, last: string | null) => viewAtStart(new URLSearchParams(query), last);
+  expect(at('', 'group=d%3AA&size=s')).toEqual({ group: 'd:A', size: 's' });
+  expect(at('theme=dark', 'size=s')).toEqual({ size: 's' });
+  expect(at('open=a1', 'size=s')).toEqual({});
+  expect(at('', null)).toEqual({});
 });

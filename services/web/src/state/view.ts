@@ -79,6 +79,20 @@ export function writeOwn(own: ReadonlyMap<string, readonly string[]>): string[] 
   return [...own].map(([name, plots]) => [name, ...plots].join('*'));
 }
 
+/** What of the address is the view that one gets again: not what a link or a moment shows. */
+export function ownView(params: URLSearchParams): string {
+  const kept = new URLSearchParams(params);
+  for (const name of ['open', 'tour', 'wall', 'rotate', 'only', 'q', 'theme']) kept.delete(name);
+  return kept.toString();
+}
+
+/** The view of a page that was opened: the one that one had last, unless the address says one. A
+ * theme goes along everywhere and says none. */
+export function viewAtStart(params: URLSearchParams, last: string | null): Record<string, string> {
+  const said = [...params.keys()].filter((name) => name !== 'theme');
+  return said.length > 0 || !last ? {} : Object.fromEntries(new URLSearchParams(last));
+}
+
 /** Cards of a wall page: `page` counts on for ever. */
 export function wallPage<T>(cards: readonly T[], perPage: number, page: number): { cards: T[]; page: number; pages: number } {
   const pages = Math.max(1, Math.ceil(cards.length / Math.max(1, perPage)));
