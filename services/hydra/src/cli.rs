@@ -9,7 +9,7 @@ mod plots;
 pub use bench::{Bench, Part};
 pub use dead::{Dead, DeadChoice};
 pub use hall::{Catalog, Label};
-pub use model::{Model, NormalArgs, RecipeKind, Release, TrainArgs};
+pub use model::{Model, NormalArgs, Pixels, RecipeKind, Release, Scores, TrainArgs};
 pub use plots::{Layout, Publish, Simulate};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -9,6 +9,7 @@ use hydra_proto::{
 };
 use hydra_stage::{Destination, Outgoing, Transport, inject_current, message::TRACEPARENT};
 use hydra_vision::{Limits, Refused, probe};
+use prost::Message;
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -103,8 +104,9 @@ impl Door {
         let event = announcement(facts, &id, &content, bytes.len() as u64);
         self.blobs.put_as(&content, bytes).await.map_err(store_away)?;
         self.announce(&id, &event, traceparent, (span_name(from), begun)).await?;
-        // The image is safe already; without its marker it would only be announced once more.
-        if let Err(error) = self.blobs.put_marker(&id, Bytes::new()).await {
+        // The image is safe already; without its marker it would only be announced once more. Its
+        // note is the announcement, for a transport that forgets (see `announced`).
+        if let Err(error) = self.blobs.put_marker(&id, event.encode_to_vec().into()).await {
             warn!(image = %id, error = format!("{:#}", anyhow::Error::new(error)), "cannot mark an image as known");
         }
         Ok(Taken::New(id))
@@ -139,6 +141,11 @@ impl Door {
         let sent = self.transport.publish(Destination::Queue(queue.to_owned()), message).await;
         sent.map_err(|error| NotTaken::Away { what: "broker", source: error.into() })
     }
+}
+
+/// The announcement that the note of a marker holds; nothing of a marker of version 0.1.
+pub fn announced(note: &[u8]) -> Option<ImageIngested> {
+    ImageIngested::decode(note).ok().filter(|event| event.image.is_some())
 }
 
 /// What a door calls the span around an image.

@@ -58,6 +58,23 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// As text by their [`NAMES`], as a producer says them.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let all = [
+            ("plot-type", self.plot_type.to_string()),
+            ("run", self.run.to_string()),
+            ("run-period", self.run_period.clone()),
+            ("chunk", self.chunk.map(|chunk| chunk.to_string()).unwrap_or_default()),
+            ("taken-at", self.taken_at_us.map(|us| us.to_string()).unwrap_or_default()),
+            ("source", self.source.clone()),
+            ("conditions", self.conditions_json.clone()),
+        ];
+        let given = all.into_iter().filter(|(_, text)| !text.is_empty());
+        given.map(|(name, text)| (name.to_owned(), text)).collect()
+    }
+}
+
 /// A plot type's name, checked.
 pub(crate) fn plot_type(text: &str) -> Result<PlotTypeName, Refusal> {
     let bad = |error: InvalidName| Refusal::BadFact { fact: "plot-type", why: error.to_string() };

@@ -16,6 +16,6 @@ pub mod http;
 mod refusal;
 
 pub use amqp::{AmqpDoor, RawImage};
-pub use door::{Door, Offer, Taken};
+pub use door::{Door, Offer, Taken, announced};
 pub use facts::{Facts, NAMES as FACT_NAMES};
 pub use refusal::{NotTaken, Refusal};

@@ -198,7 +198,7 @@ test('a card gives its picture, its link, its page and what there is to know', a
 });
 
 test('news is above all pages until it is seen', async () => {
-  hall.hall.news = [{ text: 'Beam studies until noon', since_us: null }];
+  hall.hall.news = [{ text: 'Beam studies until noon', since_us: Date.now() * 1000 - 3600e6 }];
   const { page } = await hall.open('/log');
   await page.getByRole('region', { name: 'News' }).getByText('Beam studies until noon').waitFor();
   await page.getByRole('button', { name: 'Seen' }).click();
@@ -208,7 +208,8 @@ test('news is above all pages until it is seen', async () => {
   assert.equal(await page.getByText('Beam studies').count(), 0);
   // out of the way, and still to be read
   await page.getByRole('button', { name: 'News 1' }).click();
-  await page.getByRole('list', { name: 'News' }).getByText('Beam studies until noon').waitFor();
+  const listed = await page.getByRole('list', { name: 'News' }).innerText();
+  assert.match(listed, /Beam studies until noon\s+since .*\d\d:\d\d/);
   await page.keyboard.press('Escape');
   assert.equal(await page.getByText('Beam studies').count(), 0);
   hall.hall.news = [];
@@ -228,8 +229,79 @@ test('what a link shows is not what one gets the next time, and the theme goes a
   await eventually('the log', async () => new URL(page.url()).pathname === '/log');
   assert.equal(new URL(page.url()).searchParams.get('theme'), 'dark');
   await page.keyboard.press('r');
-  await eventually('the view of before', async () => new URL(page.url()).searchParams.get('size') === 'l');
-  assert.equal(new URL(page.url()).searchParams.get('group'), null);
+  const query = () => Object.fromEntries(new URL(page.url()).searchParams);
+  await eventually('the view of before', () => query().size === 'l');
+  assert.equal(query().group, undefined);
+  // once more, on the page itself
+  await page.keyboard.press('r');
+  await page.locator('.card').first().waitFor();
+  assert.deepEqual(query(), { size: 'l', theme: 'dark' });
+  // what one changes of a link is remembered, and not the rest of it; neither is a tour
+  await page.goto(`${origin}/?group=d:DC&tour=1`);
+  await page.getByRole('button', { name: 'Leave the tour' }).click();
+  await eventually('as one had it', () => query().size === 'l' && query().group === undefined);
+  await page.goto(`${origin}/?group=d:DC`);
+  await page.getByRole('button', { name: /^Pin / }).first().dispatchEvent('click');
+  await eventually('pinned', () => query().pin);
+  const pinned = query().pin;
+  await page.goto(origin);
+  await page.locator('.card').first().waitFor();
+  assert.deepEqual(query(), { size: 'l', pin: pinned });
+  await page.context().close();
+});
+
+test('a theme that one chose is there on every page, a step back and the next time', async () => {
+  const { page } = await hall.open('/');
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+  await page.keyboard.press('b');
+  await page.getByRole('button', { name: 'Change the theme' }).click();
+  await eventually('dark', async () => (await theme()) === 'dark');
+  await page.goBack();
+  await page.locator('.card').first().waitFor();
+  assert.equal(await theme(), 'dark');
+  await page.goto(`${new URL(page.url()).origin}/log`);
+  await page.locator('.list li').first().waitFor();
+  assert.equal(await theme(), 'dark');
+  await page.context().close();
+});
+
+test('a picture that is gone is told apart from one that did not come, which comes with the next try', async () => {
+  const { page } = await hall.open('/log');
+  let status = 404;
+  await page.route('**/thumbnail', (route) => (status === 200 ? route.continue() : route.fulfill({ status })));
+  await page.keyboard.press('r');
+  await card(page, name(0)).getByText('The picture is no longer stored.').waitFor();
+  status = 503;
+  await page.reload();
+  await card(page, name(0)).getByText('The picture could not be loaded. Trying again.').waitFor();
+  status = 200;
+  await eventually('the picture', () => card(page, name(0)).locator('img').evaluateAll(([one]) => one?.complete && one.naturalWidth > 10), 15_000);
+  await page.context().close();
+});
+
+test('letters are shown page after page, and a fresh one is in the sum', async () => {
+  const { page } = await hall.open('/log');
+  const now = Date.now() * 1000;
+  const letters = Array.from({ length: 120 }, (_, i) => ({ id: `l${i}`, at_us: now - i * 1e6, stage: 'infer', event: 'ImageResized', reason: 'attempts', error: `e${i}`, attempts: 5, plot_type: name(0), run: 1, chunk: i }));
+  await page.route('**/api/v1/status', async (route) => {
+    const body = await (await route.fetch()).json();
+    const well = (one) => ({ ...one, health: 'well' });
+    await route.fulfill({ json: { ...body, roles: body.roles.map(well), parts: body.parts.map(well), dead_letters: letters.length } });
+  });
+  await page.route('**/api/v1/dead-letters*', (route) => {
+    // a server that gives 40 at most
+    const query = new URL(route.request().url()).searchParams;
+    const from = Number(query.get('cursor') ?? 0);
+    const to = Math.min(from + 40, from + Number(query.get('limit')));
+    return route.fulfill({ json: { items: letters.slice(from, to), next: to < letters.length ? String(to) : null } });
+  });
+  await page.keyboard.press('s');
+  await page.getByText(/The newest \d+ of 120/).waitFor();
+  assert.match(await page.locator('.sum').innerText(), /Look here.* or more messages were given up in the last hour/s);
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await eventually('all', async () => (await page.locator('.dead li').count()) === 120);
+  assert.equal(await page.getByRole('button', { name: 'Show more' }).count(), 0);
+  assert.match(await page.locator('.sum').innerText(), /120 messages were given up/);
   await page.context().close();
 });
 
@@ -257,6 +329,37 @@ test('on the wall Esc closes a card before it leaves', async () => {
   assert.equal(new URL(page.url()).searchParams.get('wall'), '1');
   await page.keyboard.press('Escape');
   await eventually('left', async () => new URL(page.url()).searchParams.get('wall') === null);
+  await page.context().close();
+});
+
+test('the wall names as many alarms as fit, counts the rest, and has the sound', async () => {
+  const { page } = await hall.open('/?wall=1&rotate=0');
+  const more = [51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63];
+  for (const i of more) hall.hall.bad(i, 1);
+  const alarms = page.getByRole('list', { name: 'Alarms' });
+  const seen = () => alarms.locator('li').evaluateAll((all) => all.filter((one) => getComputedStyle(one).visibility === 'visible').map((one) => ({ text: one.innerText, top: one.offsetTop })));
+  for (const width of [1600, 700]) {
+    await page.setViewportSize({ width, height: 1000 });
+    await eventually('two lines', async () => new Set((await seen()).map((one) => one.top)).size === 2);
+    const shown = await seen();
+    const rest = Number(/and (\d+) more/.exec(shown.at(-1).text)[1]);
+    assert.equal(shown.length - 1 + rest, hall.hall.incidents.filter((one) => !one.cleared_at_us).length);
+  }
+  await page.getByRole('button', { name: 'Sound is off' }).click();
+  await page.getByRole('button', { name: 'Turn sound on' }).click();
+  await page.getByRole('button', { name: 'Sound is on' }).waitFor();
+  // what was on is on after a reload, and says that no browser lets it sound yet; a click is one
+  // that the page sees, as asking a page counts as one here
+  await page.addInitScript(() => {
+    let hasBeenActive = false;
+    addEventListener('pointerdown', () => (hasBeenActive = true), true);
+    Object.defineProperty(navigator, 'userActivation', { get: () => ({ hasBeenActive }) });
+  });
+  await page.reload();
+  await page.getByText('Sound waits for a click').waitFor();
+  await page.getByRole('button', { name: 'Sound waits for a click on this page' }).click();
+  await page.getByRole('button', { name: 'Sound is on' }).waitFor();
+  for (const i of more) hall.hall.good(i);
   await page.context().close();
 });
 

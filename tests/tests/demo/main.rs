@@ -3,6 +3,7 @@
 
 mod expert;
 
+use hydra_store::{Database, DatabaseConfig, entity::image, orm::EntityTrait};
 use hydra_testkit::{Hydra, eventually_within, hydra_binary};
 use std::{path::Path, process::Command, time::Duration};
 
@@ -60,8 +61,12 @@ async fn the_demo_is_watched_in_a_browser_and_counts_as_many_verdicts_as_images(
 }
 
 fn demo_in(folder: &Path, arguments: &[&str]) -> Hydra {
+    hydra_in(folder, &[&["demo", "--dir", "demo"], arguments].concat())
+}
+
+fn hydra_in(folder: &Path, arguments: &[&str]) -> Hydra {
     let mut command = tokio::process::Command::new(hydra_binary());
-    command.current_dir(folder).args(["demo", "--dir", "demo"]).args(arguments);
+    command.current_dir(folder).args(arguments);
     if std::env::var_os("ORT_DYLIB_PATH").is_none() {
         // the demo runs in a folder of its own, far from the one that `make` fills
         let library =
@@ -81,6 +86,42 @@ fn counts(line: &str) -> Option<(u32, u32)> {
         return None;
     };
     Some((images.parse().ok()?, verdicts.parse().ok()?))
+}
+
+/// `hydra up` has memory instead of a broker. What it confirmed is judged all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_up_confirmed_is_judged_although_it_was_killed_at_once() {
+    const PLOTS: u8 = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let up = hydra_in(folder.path(), &["up"]);
+    let door = up.address("ingest: http://").await;
+    let client = reqwest::Client::new();
+    let send = |n: u8| {
+        let png = hydra_vision::write_rgb_png(640, 480, &vec![n; 640 * 480 * 3]);
+        let request = client.post(format!("http://{door}/v1/images")).body(png);
+        let request = request.header("hydra-plot-type", "CDC").header("hydra-run", "7");
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    let answers = futures::future::join_all((0..PLOTS).map(send)).await;
+    assert!(answers.iter().all(|status| *status == 201), "{answers:?}");
+    up.kill9();
+    drop(up);
+    let url = format!("sqlite:{}", folder.path().join(".hydra/hydra.db").display());
+    let database = Database::connect(&DatabaseConfig::at(&url)).await.unwrap();
+    let rows = async || {
+        let all = database.run(|pool| async move {
+            Ok::<_, hydra_store::StoreError>(image::Entity::find().all(&pool).await?.len())
+        });
+        all.await.unwrap()
+    };
+    let before = rows().await;
+    println!("{before} of {PLOTS} had a row when it was killed");
+    assert!(before < usize::from(PLOTS), "nothing was on its way: the test shows nothing");
+    let _up = hydra_in(folder.path(), &["up"]);
+    eventually_within(Duration::from_secs(60), "every plot has its row", async || {
+        rows().await == usize::from(PLOTS)
+    })
+    .await;
 }
 
 #[test]

@@ -22,6 +22,24 @@ pub enum Model {
         /// Keep the aspect of the image.
         #[arg(long)]
         letterbox: bool,
+        /// What the network expects of pixels.
+        #[arg(long, value_enum, default_value = "unit")]
+        normalisation: Pixels,
+        /// Width and height, e.g. `299x299`, where the file leaves them open.
+        #[arg(long, value_name = "WxH")]
+        size: Option<String>,
+        /// The output with the scores, where there are several that could be it.
+        #[arg(long, value_name = "OUTPUT")]
+        scores: Option<String>,
+        /// What the scores are, where the network's end does not show it.
+        #[arg(long, value_enum)]
+        score_kind: Option<Scores>,
+        /// An output with the embedding.
+        #[arg(long, value_name = "OUTPUT")]
+        embedding: Option<String>,
+        /// An output that is a heat map by label already.
+        #[arg(long, value_name = "OUTPUT")]
+        map: Option<String>,
     },
     /// The models of all plot types, or of one.
     List {
@@ -95,6 +113,32 @@ pub enum Model {
         #[arg(long)]
         why: String,
     },
+}
+
+/// Pixels as a network expects them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pixels {
+    /// 0 to 1.
+    Unit,
+    /// -1 to 1, as Keras does for Inception and MobileNet.
+    Signed,
+    /// Less the mean of ImageNet, divided by its deviation, as torchvision does.
+    Imagenet,
+    /// 0 to 255 as they are: the network normalises itself.
+    None,
+}
+
+/// What the numbers at a network's end are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scores {
+    /// Any numbers, one a label; their soft-max is the probability.
+    Logits,
+    /// Probabilities that sum to 1, one a label.
+    Softmax,
+    /// One probability: of the second of two labels.
+    Sigmoid,
+    /// One number whose logistic function is the probability of the second of two labels.
+    SigmoidLogit,
 }
 
 /// `hydra model normal`.

@@ -50,7 +50,12 @@ async fn list(letters: &DeadLetters<'_>, stages: &[&str]) -> anyhow::Result<()> 
             count += 1;
         }
     }
-    println!("{count} dead letters");
+    match count % LISTED {
+        0 if count > 0 => {
+            println!("{count} dead letters, the first {LISTED} of a stage; there may be more")
+        }
+        _ => println!("{count} dead letters"),
+    }
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 use crate::{cli, commands::blobs::look, config::Config, models::runtime_config};
 use hydra_amqp::AmqpTransport;
 use hydra_blobs::Blobs;
-use hydra_model::{Library, Runtime};
+use hydra_model::{Library, LibraryError, Runtime};
+use hydra_proto::ModelDigest;
 use hydra_stage::Transport;
 use hydra_store::Database;
 use std::process::ExitCode;
@@ -96,7 +97,10 @@ async fn database(config: &Config, blobs: Option<Blobs>, every_blob: bool) -> Ve
     let mut findings = vec![Finding::well("database", "answers, schema of this version")];
     match blobs {
         Some(blobs) => {
-            findings.push(models(&database, &Library::new(blobs.clone())).await);
+            findings.push(match config.library(blobs.clone()) {
+                Ok(library) => models(&database, &library).await,
+                Err(error) => Finding::ill("models", chain(error), "set library.trusted_keys"),
+            });
             if every_blob {
                 findings.push(contents(&database, &blobs).await);
             }
@@ -115,25 +119,37 @@ async fn models(database: &Database, library: &Library) -> Finding {
         Ok(registry) => registry,
         Err(error) => return Finding::ill("models", chain(error), "mend the database"),
     };
-    let released = registry
-        .plot_types
-        .iter()
-        .filter_map(|(name, entry)| entry.active.as_ref().map(|release| (name, release.model)));
+    let released = registry.plot_types.iter().flat_map(|(name, entry)| {
+        let both = [&entry.active, &entry.candidate];
+        both.into_iter().flatten().map(move |release| (name, release.model))
+    });
     let (mut whole, mut broken) = (0, Vec::new());
     for (name, model) in released {
-        match library.manifest(&model).await {
-            Ok(_) => whole += 1,
+        match readable(library, &model).await {
+            Ok(()) => whole += 1,
             Err(error) => broken.push(format!("{name}: {}", chain(error))),
         }
     }
     match broken.first() {
-        None => Finding::well("models", format!("{whole} active models, all in the library")),
+        None => Finding::well(
+            "models",
+            format!("{whole} released models, each whole and its hash right"),
+        ),
         Some(first) => Finding::ill(
             "models",
             format!("{} of {} cannot be read, e.g. {first}", broken.len(), whole + broken.len()),
             "restore the blob store, or hydra model rollback",
         ),
     }
+}
+
+/// Reads a model as the roles that serve it do: trusted signatures, and every graph by its hash.
+async fn readable(library: &Library, model: &ModelDigest) -> Result<(), LibraryError> {
+    let manifest = library.manifest(model).await?;
+    for graph in manifest.graphs.all() {
+        library.graph(model, &graph).await?;
+    }
+    Ok(())
 }
 
 /// Whether all that the rows name is in the blob store.

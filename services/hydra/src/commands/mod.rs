@@ -15,6 +15,7 @@ mod normal;
 mod place;
 mod publish;
 mod replay;
+mod resume;
 pub mod run;
 pub mod simulate;
 mod topology;

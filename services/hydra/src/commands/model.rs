@@ -1,7 +1,7 @@
 //! `hydra model`: import, look, release.
 
 use crate::{
-    cli::{Model as Command, Release, TrainArgs},
+    cli::{Model as Command, Pixels, Release, Scores, TrainArgs},
     commands::{
         catalog::by,
         figures,
@@ -18,6 +18,7 @@ use hydra_blobs::Blobs;
 use hydra_model::{
     Library, Runtime, SigningKey,
     import::{ImportRequest, import_file},
+    manifest::{Method, Normalisation, ScoreKind},
 };
 use hydra_proto::{Label, ModelDigest, PlotTypeName, Threshold, events::TrainingWanted};
 use hydra_store::{
@@ -35,7 +36,19 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     let database = library(&config).await?;
     match command {
-        Command::Import { file, plot_type, labels, thresholds, letterbox } => {
+        Command::Import {
+            file,
+            plot_type,
+            labels,
+            thresholds,
+            letterbox,
+            normalisation,
+            size,
+            scores,
+            score_kind,
+            embedding,
+            map,
+        } => {
             let plot_type: PlotTypeName = plot_type.parse()?;
             let parsed = labels.iter().map(|label| label.trim().parse());
             let labels = parsed.collect::<Result<Vec<Label>, _>>()?;
@@ -43,6 +56,12 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
                 plot_type: Some(plot_type.clone()),
                 letterbox,
                 thresholds: read_thresholds(&thresholds, &labels)?,
+                normalisation: normalisation.into(),
+                size: size.as_deref().map(read_size).transpose()?,
+                scores,
+                score_kind: score_kind.map(ScoreKind::from),
+                embedding,
+                map: map.map(|output| (output, Method::Model)),
                 ..ImportRequest::new(labels, OffsetDateTime::now_utc().format(&Rfc3339)?)
             };
             let shelf = Library::new(Blobs::open(&config.blobs).await?);
@@ -140,6 +159,35 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+impl From<Pixels> for Normalisation {
+    fn from(pixels: Pixels) -> Self {
+        match pixels {
+            Pixels::Unit => Self::unit(),
+            Pixels::Signed => Self::signed(),
+            Pixels::Imagenet => Self::imagenet(),
+            Pixels::None => Self::inside(),
+        }
+    }
+}
+
+impl From<Scores> for ScoreKind {
+    fn from(scores: Scores) -> Self {
+        match scores {
+            Scores::Logits => Self::Logits,
+            Scores::Softmax => Self::Softmax,
+            Scores::Sigmoid => Self::Sigmoid,
+            Scores::SigmoidLogit => Self::SigmoidLogit,
+        }
+    }
+}
+
+/// `299x299`.
+fn read_size(text: &str) -> anyhow::Result<(u32, u32)> {
+    let (width, height) = text.split_once('x').context("--size is WIDTHxHEIGHT")?;
+    let number = |text: &str| text.parse().with_context(|| format!("--size: {text:?}"));
+    Ok((number(width)?, number(height)?))
 }
 
 /// `Bad=0.8` for labels that the model has.

@@ -6,15 +6,18 @@ use crate::{
     config::Config,
 };
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use hydra_amqp::AmqpTransport;
-use hydra_ingest::folder::{Grammar, Place};
+use hydra_ingest::{
+    Facts,
+    folder::{FolderConfig, Grammar, Once},
+};
 use hydra_stage::{Message, Transport};
 use indicatif::ProgressBar;
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::process::ExitCode;
+
+/// Plots that are published side by side.
+const AT_ONCE: usize = 32;
 
 /// Publishes every plot below the folder, each confirmed. Status 1 when a file was left out.
 ///
@@ -26,29 +29,33 @@ pub async fn publish(command: Publish, config: Config) -> anyhow::Result<ExitCod
         Layout::Mon12 => Grammar::Mon12,
         Layout::Panguin => Grammar::Panguin,
     };
-    let mut files = Vec::new();
-    walk(&command.dir, &mut files)?;
-    files.sort();
+    let scratch = tempfile::tempdir().context("making a folder for the numbers of sets")?;
+    let mut folder = FolderConfig::new(&command.dir, grammar);
+    folder.source.clone_from(&command.source);
+    let reading = || format!("reading {}", command.dir.display());
+    let once = Once::open(folder, &scratch.path().join("journal")).with_context(reading)?;
+    let files = once.paths().with_context(reading)?;
     let transport = AmqpTransport::new(config.broker);
     let bar = ProgressBar::new(files.len() as u64).with_style(style()?);
     let (mut sent, mut left_out) = (0_u64, 0_u64);
-    for path in &files {
-        bar.inc(1);
-        let below = path.strip_prefix(&command.dir).unwrap_or(path);
-        match grammar.read(below) {
-            Ok(None) => {}
-            Ok(Some(place)) => {
-                let message = message(path, place, &command.source)?;
-                transport.publish_image(message).await.context(
-                    "publishing; does `hydra run ingest` run, so that its queue exists?",
-                )?;
-                sent += 1;
-            }
-            Err(refusal) => {
-                bar.suspend(|| eprintln!("left out {}: {refusal}", below.display()));
-                left_out += 1;
+    let mut messages = Vec::with_capacity(AT_ONCE);
+    for some in files.chunks(AT_ONCE) {
+        for path in some {
+            match once.read(path) {
+                None => {}
+                Some(Ok((facts, body))) => messages.push(message(&facts, body)),
+                Some(Err(why)) => {
+                    bar.suspend(|| eprintln!("left out {}: {why}", path.display()));
+                    left_out += 1;
+                }
             }
         }
+        sent += messages.len() as u64;
+        let publishing = messages.drain(..).map(|message| transport.publish_image(message));
+        futures::future::try_join_all(publishing)
+            .await
+            .context("publishing; does `hydra run ingest` run, so that its queue exists?")?;
+        bar.inc(some.len() as u64);
     }
     transport.close().await;
     bar.finish_and_clear();
@@ -59,33 +66,6 @@ pub async fn publish(command: Publish, config: Config) -> anyhow::Result<ExitCod
     Ok(if left_out == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Every plain file below `folder`; links are not followed.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let entries = std::fs::read_dir(folder);
-    for entry in entries.with_context(|| format!("reading {}", folder.display()))? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            walk(&entry.path(), files)?;
-        } else if kind.is_file() {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
-}
-
-fn message(path: &Path, place: Place, source: &str) -> anyhow::Result<Message> {
-    let body = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    let mut headers: BTreeMap<String, String> = BTreeMap::new();
-    let mut fact = |name: &str, value: Option<String>| {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            headers.insert(name.to_owned(), value);
-        }
-    };
-    fact("plot-type", Some(place.plot_type.to_string()));
-    fact("run", place.run.map(|run| run.to_string()));
-    fact("chunk", place.chunk.map(|chunk| chunk.to_string()));
-    fact("run-period", Some(place.run_period.clone().unwrap_or_default()));
-    fact("source", Some(source.to_owned()));
-    Ok(Message { id: String::new(), type_name: String::new(), headers, body: body.into() })
+fn message(facts: &Facts, body: Bytes) -> Message {
+    Message { id: String::new(), type_name: String::new(), headers: facts.texts(), body }
 }

@@ -18,7 +18,11 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// When the broker does not answer, or has a queue with other arguments.
 pub async fn topology(mut config: Config) -> anyhow::Result<ExitCode> {
     config.broker.declare = true;
+    let address = config.broker.address();
     let transport = AmqpTransport::new(config.broker);
+    let answered = timeout(WITHIN, transport.check()).await;
+    let at = || format!("the broker at {address}; start RabbitMQ or set broker.url");
+    answered.context("it does not answer").and_then(|answer| answer).with_context(at)?;
     for role in Role::ALL.into_iter().filter(|role| *role != Role::Query) {
         // stages differ in how much they take at once, not in their queues
         let policy = Policy::default();

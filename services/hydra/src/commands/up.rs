@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Role,
-    commands::{migrate::make_folder, run::pages},
+    commands::{migrate::make_folder, resume::resume, run::pages},
     config::Config,
     process::{Parts, Process},
 };
@@ -11,8 +11,9 @@ use hydra_blobs::Blobs;
 use hydra_boot::{EXIT_CONFIG, Telemetry};
 use hydra_stage::{Health, MemoryTransport};
 use hydra_store::Database;
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::SystemTime};
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 /// Runs every role until SIGTERM or Ctrl-C.
 ///
@@ -26,10 +27,19 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
+    let since = SystemTime::now();
     let parts = open(config, hydra_boot::stop_on_signal()?).await?;
-    let mut process = Process::new(parts);
+    let mut process = Process::new(parts.clone());
     pages(&mut process).await?;
     process.start(&Role::ALL).await?;
+    // beside the work: what was on its way when the last process ended
+    process.spawn("images of before", async move {
+        let count = resume(&parts, since).await?;
+        if count > 0 {
+            info!(images = count, "taken before and not judged yet: announced again");
+        }
+        Ok(())
+    });
     let ended = process.finish().await;
     telemetry.finish();
     ended.map(|()| ExitCode::SUCCESS)

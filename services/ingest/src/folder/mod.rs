@@ -14,6 +14,7 @@ mod hints;
 mod journal;
 mod look;
 mod metadata;
+mod once;
 mod plain_file;
 mod scan;
 mod sets;
@@ -22,4 +23,5 @@ mod watch;
 
 pub use config::{After, FolderConfig};
 pub use grammar::{Grammar, Place, SetStamp};
+pub use once::Once;
 pub use watch::FolderDoor;

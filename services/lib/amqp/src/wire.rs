@@ -58,7 +58,37 @@ pub(crate) fn message(properties: &BasicProperties, data: Vec<u8>) -> Message {
         }
     }
     headers.retain(|name, _| !BROKERS.iter().any(|prefix| name.starts_with(prefix)));
+    let headers = bounded(headers);
     Message { id, type_name: type_name.unwrap_or_default(), headers, body }
+}
+
+/// Headers of a message, at most, and the bytes of their names and values: all of them go into one
+/// frame when the message is published again, with the reason of a burial beside them, and a frame
+/// above `frame_max` (131,072 bytes) ends the connection of all publishers.
+const MOST_HEADERS: usize = 100;
+const MOST_HEADER_BYTES: usize = 64 << 10;
+/// Says that a producer sent more, and how many.
+const CUT: &str = "hydra-headers-cut";
+
+/// As many of the headers as can be sent on, in the order of their names.
+fn bounded(mut headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let known = headers.remove(CUT);
+    let all = headers.len();
+    let mut bytes = 0;
+    let mut kept: BTreeMap<String, String> = headers
+        .into_iter()
+        .filter(|(name, value)| {
+            let size = name.len() + value.len();
+            let fits = bytes + size <= MOST_HEADER_BYTES;
+            bytes += if fits { size } else { 0 };
+            fits
+        })
+        .take(MOST_HEADERS)
+        .collect();
+    let cut = all - kept.len();
+    let told = if cut > 0 { Some(format!("{cut} of {all}")) } else { known };
+    kept.extend(told.map(|told| (CUT.to_owned(), told)));
+    kept
 }
 
 /// How often the broker delivered it before.
@@ -113,6 +143,28 @@ mod tests {
             body: Bytes::from_static(b"body"),
         };
         assert_eq!(message(&properties(&sent), sent.body.to_vec()), sent);
+    }
+
+    #[test]
+    fn a_header_table_too_large_to_be_sent_on_is_cut_and_says_so() {
+        let mut headers = FieldTable::default();
+        for i in 0..10_000 {
+            headers.insert(format!("z{i:05}").into(), AMQPValue::Boolean(true));
+        }
+        headers.insert("conditions".into(), AMQPValue::LongString(vec![b'x'; 100_000].into()));
+        headers.insert("plot-type".into(), AMQPValue::LongString("CDC".into()));
+        headers.insert("run".into(), AMQPValue::LongLongInt(7));
+        let properties = BasicProperties::default().with_headers(headers);
+        let read = message(&properties, b"png".to_vec());
+        assert_eq!(read.headers["plot-type"], "CDC");
+        assert_eq!(read.headers["run"], "7");
+        assert!(!read.headers.contains_key("conditions"), "it alone is too large");
+        assert_eq!(read.headers[CUT], "9903 of 10003");
+        let bytes: usize = read.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        assert!(bytes < MOST_HEADER_BYTES + 100);
+        // and what is sent on is read as it is
+        let again = message(&super::properties(&read), b"png".to_vec());
+        assert_eq!(again.headers.len(), MOST_HEADERS + 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use object_store::path::Path;
 /// Folder of the blobs.
 pub(crate) const BLOBS: &str = "blobs";
 /// Folder of the markers.
-const MARKERS: &str = "markers";
+pub(crate) const MARKERS: &str = "markers";
 /// Folder of the signatures over models.
 const SIGNATURES: &str = "signatures";
 /// Says that this is a store, and of which layout: what distinguishes it from an unmounted disk.
@@ -30,6 +30,12 @@ pub(crate) fn hash_of(key: &Path) -> Option<ContentHash> {
 pub(crate) fn marker(image: &ImageId) -> Path {
     let [.., a, b] = image.as_bytes();
     Path::from(format!("{MARKERS}/{a:02x}/{b:02x}/{image}"))
+}
+
+/// The image whose marker this is, if it is one.
+pub(crate) fn image_of(key: &Path) -> Option<ImageId> {
+    let image: ImageId = key.filename()?.parse().ok()?;
+    (&marker(&image) == key).then_some(image)
 }
 
 /// Of the model with this manifest.

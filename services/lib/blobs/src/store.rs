@@ -245,6 +245,20 @@ impl Blobs {
         }
     }
 
+    /// Every image that has a note, with the time of the note, in no particular order.
+    pub fn markers(&self) -> BoxStream<'static, Result<(ImageId, SystemTime), BlobError>> {
+        let listed = self.markers.list(Some(&Path::from(keys::MARKERS)));
+        let images = listed.filter_map(async |entry| match entry {
+            Ok(meta) => {
+                keys::image_of(&meta.location).map(|image| Ok((image, meta.last_modified.into())))
+            }
+            // deleted while we were listing
+            Err(StoreError::NotFound { .. }) => None,
+            Err(error) => Some(Err(BlobError::away("list markers", error))),
+        });
+        images.boxed()
+    }
+
     /// Removes the note under an image's id, so that the image is new again.
     ///
     /// # Errors

@@ -91,6 +91,11 @@ impl Graphs {
         }
     }
 
+    /// Every file.
+    pub fn all(&self) -> Vec<ContentHash> {
+        [Some(self.body()), self.head()].into_iter().flatten().collect()
+    }
+
     /// The file of this model's own head, where the body is shared.
     pub fn head(&self) -> Option<ContentHash> {
         match self {

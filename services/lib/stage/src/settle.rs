@@ -223,7 +223,7 @@ impl Settler {
                 .collect(),
             Decision::Retry { delay, error } => {
                 warn!(parent: &held.span, stage = self.stage, message = held.message.id, error, "will be tried again");
-                let attempt = held.message.attempt() + 1;
+                let attempt = held.message.attempt().saturating_add(1);
                 let mut message = held.message.clone().with_header(ATTEMPT, attempt.to_string());
                 trace::retried(&held.span, &mut message);
                 vec![(Destination::Retry { queue: self.stage.to_owned(), delay }, message)]
@@ -268,7 +268,7 @@ impl Settler {
                 event: held.message.type_name.clone(),
                 reason: reason.to_owned(),
                 error,
-                attempts: held.message.attempt() + 1,
+                attempts: held.message.attempt().saturating_add(1),
                 size_bytes: held.message.body.len() as u64,
                 buried_at_us: now,
                 image: held.image.clone(),

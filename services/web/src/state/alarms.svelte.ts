@@ -2,7 +2,7 @@
  * under the reader's eyes: a new one goes to the end, a cleared one stays until it is tidied. */
 import type { Incident } from '../api/types';
 import { recall, remember } from './prefs';
-import { beep } from './sound';
+import { beep, isAllowed } from './sound';
 
 class Alarms {
   rows = $state.raw<readonly Incident[]>([]);
@@ -72,8 +72,9 @@ class Alarms {
     }
   }
 
+  /** What a browser does not let sound yet must not sound with the next click, all at once. */
   #sound(): void {
-    if (this.soundOn && Date.now() >= this.muteUntil) beep();
+    if (this.soundOn && Date.now() >= this.muteUntil && isAllowed()) beep();
   }
 }
 

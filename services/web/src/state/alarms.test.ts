@@ -2,7 +2,8 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { Incident } from '../api/types';
 
 const beep = vi.hoisted(() => vi.fn());
-vi.mock('./sound', () => ({ beep }));
+const isAllowed = vi.hoisted(() => vi.fn(() => true));
+vi.mock('./sound', () => ({ beep, isAllowed }));
 
 /** The list as a page has it that was just opened, with its sound on. */
 async function opened() {
@@ -20,6 +21,8 @@ const ids = (rows: readonly Incident[]) => rows.map((row) => row.id + (row.clear
 
 beforeEach(() => {
   vi.useRealTimers();
+  vi.unstubAllGlobals();
+  isAllowed.mockReturnValue(true);
   beep.mockClear();
 });
 
@@ -75,4 +78,36 @@ test('a mute is silent, and ends by itself', async () => {
   alarms.setSound(false);
   alarms.see([incident('c', 3)]);
   expect(beep).toHaveBeenCalledTimes(1);
+});
+
+test('what no browser lets sound yet does not sound later', async () => {
+  const alarms = await opened();
+  alarms.read([]);
+  isAllowed.mockReturnValue(false);
+  alarms.see([incident('a', 1)]);
+  isAllowed.mockReturnValue(true);
+  alarms.see([incident('a', 1)]);
+  expect(beep).not.toHaveBeenCalled();
+  alarms.see([incident('b', 2)]);
+  expect(beep).toHaveBeenCalledTimes(1);
+});
+
+test('a mute in another tab holds here, and ends here when it ends there', async () => {
+  const kept = new Map<string, string>();
+  let told = () => {};
+  vi.stubGlobal('localStorage', { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value), removeItem: (key: string) => kept.delete(key) });
+  vi.stubGlobal('addEventListener', (name: string, then: () => void) => name === 'storage' && (told = then));
+  const alarms = await opened();
+  alarms.read([]);
+  vi.useFakeTimers({ toFake: ['Date'] });
+  kept.set('hydra.mute_until', String(Date.now() + 15 * 60_000));
+  told();
+  alarms.see([incident('a', 1)]);
+  expect(beep).not.toHaveBeenCalled();
+  vi.setSystemTime(Date.now() + 15 * 60_000);
+  alarms.see([incident('b', 2)]);
+  expect(beep).toHaveBeenCalledTimes(1);
+  kept.delete('hydra.sound');
+  told();
+  expect(alarms.soundOn).toBe(false);
 });

@@ -1,14 +1,26 @@
 /** Where the viewer is: path and parameters. All of a view's state lives here, so that a link
  * shows another person the same. */
+import { recall, remember } from './prefs';
+import { EVERYWHERE } from './view';
+
+type Changes = Record<string, string | number | boolean | readonly string[] | null>;
 
 class Url {
   path = $state(location.pathname);
   #query = $state(location.search);
   /** The parameters of the page; read only, change them by `set`. */
   params = $derived(new URLSearchParams(this.#query));
+  /** Grows when one goes to a page, be it the one where one is. */
+  visits = $state(0);
 
   constructor() {
-    addEventListener('popstate', () => this.#read());
+    this.#put(missing(this.params, recall), false);
+    addEventListener('popstate', () => {
+      // a step back leads to another page or view, not to another theme
+      const now = EVERYWHERE.map((name) => [name, this.params.get(name)] as const);
+      this.#read();
+      this.#put(Object.fromEntries(now), false);
+    });
   }
 
   #read(): void {
@@ -35,7 +47,12 @@ class Url {
 
   /** Changes parameters; `null`, `''` and `[]` take one away. A step that one may want to go back
    * from is pushed, all else replaces. */
-  set(changes: Record<string, string | number | boolean | readonly string[] | null>, push = false): void {
+  set(changes: Changes, push = false): void {
+    this.#put(changes, push);
+    for (const name of EVERYWHERE) if (name in changes) remember(name, this.params.get(name));
+  }
+
+  #put(changes: Changes, push: boolean): void {
     const params = new URLSearchParams(this.#query);
     for (const [name, value] of Object.entries(changes)) {
       const text = Array.isArray(value) ? value.join('~') : value === true ? '1' : value === false ? '' : String(value ?? '');
@@ -45,9 +62,10 @@ class Url {
     this.#move(this.path + suffix(params), push);
   }
 
-  /** Goes to another page of this site; the theme goes along. */
+  /** Goes to another page of this site; what holds everywhere goes along. */
   go(href: string): void {
-    this.#move(withTheme(href, this.text('theme')), true);
+    this.#move(withOwn(href, this.params), true);
+    this.visits++;
     scrollTo(0, 0);
   }
 
@@ -64,12 +82,18 @@ const suffix = (params: URLSearchParams) => {
   return text ? `?${text}` : '';
 };
 
+/** What holds everywhere and these parameters do not say, from elsewhere. */
+const missing = (params: URLSearchParams, elsewhere: (name: string) => string | null): Record<string, string> =>
+  Object.fromEntries(EVERYWHERE.filter((name) => !params.has(name)).map((name) => [name, elsewhere(name) ?? '']));
+
 export const url = new Url();
 
-/** The address with the theme, where it says none. */
-export function withTheme(href: string, theme: string): string {
+/** The address with the theme and what else holds everywhere, where it does not say it. */
+export function withOwn(href: string, params: URLSearchParams): string {
   const address = new URL(href, 'http://here');
-  if (theme && !address.searchParams.has('theme')) address.searchParams.set('theme', theme);
+  for (const [name, value] of Object.entries(missing(address.searchParams, (name) => params.get(name)))) {
+    if (value) address.searchParams.set(name, value);
+  }
   return address.pathname + address.search + address.hash;
 }
 

@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Kind } from './card';
-import { isShown, neighbour, ownView, parseOwn, sections, viewAtStart, wallGrid, wallPage, writeOwn, type View } from './view';
+import { recall, remember } from './prefs';
+import { fitting, isShown, neighbour, ownView, parseOwn, remembered, sections, viewAtStart, wallGrid, wallPage, writeOwn, type View } from './view';
 
 const view: View = {
   search: '',
@@ -83,14 +84,66 @@ test('a wall is filled, and no card is cut', () => {
 
 test('a link, a tour and a theme are no view to come back to', () => {
   const of = (query: string) => ownView(new URLSearchParams(query));
-  expect(of('open=a1&tour=1&theme=dark&q=x&only=bad&wall=1&rotate=10')).toBe('');
+  expect(of('open=a1&tour=1&theme=dark&heat=80&q=x&only=bad&wall=1&rotate=10')).toBe('');
   expect(of('group=d%3AA&open=a1&pin=a1')).toBe('group=d%3AA&pin=a1');
 });
 
 test('the last view comes where the address says none, and a theme says none', () => {
   const at = (query: string, last: string | null) => viewAtStart(new URLSearchParams(query), last);
   expect(at('', 'group=d%3AA&size=s')).toEqual({ group: 'd:A', size: 's' });
-  expect(at('theme=dark', 'size=s')).toEqual({ size: 's' });
+  expect(at('theme=dark&heat=80', 'size=s&theme=light')).toEqual({ size: 's' });
   expect(at('open=a1', 'size=s')).toEqual({});
   expect(at('', null)).toEqual({});
+});
+
+test('of a link only what one changes is remembered, beside what one had', () => {
+  const mine = 'group=d%3AB&pin=b1&hide=n&own=Mine*n';
+  const link = 'group=d%3AA&pin=a1';
+  const after = (to: string, last: string | null = mine) => Object.fromEntries(new URLSearchParams(remembered(last, link, to)));
+  expect(remembered(mine, link, link)).toBe(new URLSearchParams(mine).toString());
+  expect(after(link + '&size=l')).toEqual({ group: 'd:B', pin: 'b1', hide: 'n', own: 'Mine*n', size: 'l' });
+  expect(after('group=d%3AA&pin=a1~a2').pin).toBe('b1~a2');
+  expect(after('group=d%3AA&pin=a2', 'pin=a1').pin).toBe('a2');
+  expect(after('pin=a1')).toEqual({ pin: 'b1', hide: 'n', own: 'Mine*n' });
+  expect(after(link + '&group=', null)).toEqual({});
+  expect(remembered('size=s', 'size=s', '')).toBe('');
+});
+
+test('the view that a page gets is the one that this browser remembers', () => {
+  const kept = new Map<string, string>();
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => kept.set(key, value),
+    removeItem: (key: string) => kept.delete(key),
+  });
+  const opened = (query = '') => viewAtStart(new URLSearchParams(query), recall('view'));
+  expect(opened()).toEqual({});
+  remember('view', remembered(recall('view'), '', 'size=s&pin=a1'));
+  expect([...kept]).toEqual([['hydra.view', 'size=s&pin=a1']]);
+  expect(opened()).toEqual({ size: 's', pin: 'a1' });
+  expect(opened('group=d%3AA')).toEqual({});
+  remember('view', null);
+  expect(opened()).toEqual({});
+  // where storage is forbidden nothing is remembered, and nothing breaks
+  const refuse = () => {
+    throw new Error('forbidden');
+  };
+  vi.stubGlobal('localStorage', { getItem: refuse, setItem: refuse, removeItem: refuse });
+  remember('view', 'size=s');
+  expect(opened()).toEqual({});
+  vi.unstubAllGlobals();
+});
+
+test('as many alarms are named as fit, with room for the word of the rest', () => {
+  const of = (widths: number[], lines = 2) => fitting(widths, 30, 100, 10, lines);
+  expect(of([])).toBe(0);
+  expect(of([45, 45, 45, 45])).toBe(4);
+  expect(of([45, 45, 45, 45, 45])).toBe(3);
+  expect(of([45, 45, 45, 20, 45])).toBe(3);
+  expect(of([45, 45, 20, 20, 90])).toBe(4);
+  expect(of([90, 90, 90])).toBe(1);
+  // one that is wider than all stands alone
+  expect(of([400, 400])).toBe(2);
+  expect(of([45, 45], 1)).toBe(2);
+  expect(of([90, 90], 1)).toBe(0);
 });

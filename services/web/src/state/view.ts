@@ -79,18 +79,44 @@ export function writeOwn(own: ReadonlyMap<string, readonly string[]>): string[] 
   return [...own].map(([name, plots]) => [name, ...plots].join('*'));
 }
 
+/** What is the viewer's own on all pages: it goes along everywhere and is no part of a view. */
+export const EVERYWHERE: readonly string[] = ['theme', 'heat'];
+
 /** What of the address is the view that one gets again: not what a link or a moment shows. */
 export function ownView(params: URLSearchParams): string {
   const kept = new URLSearchParams(params);
-  for (const name of ['open', 'tour', 'wall', 'rotate', 'only', 'q', 'theme']) kept.delete(name);
+  for (const name of ['open', 'tour', 'wall', 'rotate', 'only', 'q', ...EVERYWHERE]) kept.delete(name);
   return kept.toString();
 }
 
-/** The view of a page that was opened: the one that one had last, unless the address says one. A
- * theme goes along everywhere and says none. */
+/** The view of a page that was opened: the one that one had last, unless the address says one. */
 export function viewAtStart(params: URLSearchParams, last: string | null): Record<string, string> {
-  const said = [...params.keys()].filter((name) => name !== 'theme');
-  return said.length > 0 || !last ? {} : Object.fromEntries(new URLSearchParams(last));
+  const isView = (name: string) => !EVERYWHERE.includes(name);
+  if ([...params.keys()].some(isView) || !last) return {};
+  return Object.fromEntries([...new URLSearchParams(last)].filter(([name]) => isView(name)));
+}
+
+/** Parameters that are lists: one adds to them and takes away. */
+const LISTS = ['own', 'hide', 'pin'];
+
+/** What is remembered once one changed the view `from` one `to` another: the view that one had
+ * last with this change alone, since the rest may be a link's. */
+export function remembered(last: string | null, from: string, to: string): string {
+  const kept = new URLSearchParams(last ?? '');
+  const [was, is] = [new URLSearchParams(from), new URLSearchParams(to)];
+  for (const name of new Set([...was.keys(), ...is.keys()])) {
+    if (was.get(name) === is.get(name)) continue;
+    const value = LISTS.includes(name) ? changedList(kept.get(name), was.get(name), is.get(name)) : is.get(name);
+    if (value) kept.set(name, value);
+    else kept.delete(name);
+  }
+  return kept.toString();
+}
+
+function changedList(last: string | null, from: string | null, to: string | null): string {
+  const [kept, was, is] = [last, from, to].map((text) => (text ?? '').split('~').filter(Boolean)) as [string[], string[], string[]];
+  const gone = was.filter((one) => !is.includes(one));
+  return [...new Set([...kept.filter((one) => !gone.includes(one)), ...is.filter((one) => !was.includes(one))])].join('~');
 }
 
 /** Cards of a wall page: `page` counts on for ever. */
@@ -122,6 +148,23 @@ export function wallGrid(width: number, height: number, least: number): WallGrid
     if (area > bestArea + 1) [best, bestArea] = [{ columns, rows }, area];
   }
   return best;
+}
+
+/** How many of the items, with these widths in pixels, stand on so many lines. Where not all do,
+ * there is room for the one that tells of the rest. */
+export function fitting(widths: readonly number[], moreWidth: number, width: number, gap: number, lines: number): number {
+  const fit = (all: readonly number[]) => {
+    let [line, at] = [1, 0];
+    for (const one of all) {
+      if (at > 0 && at + gap + one > width) [line, at] = [line + 1, 0];
+      at += (at > 0 ? gap : 0) + one;
+    }
+    return line <= lines;
+  };
+  if (fit(widths)) return widths.length;
+  let count = widths.length - 1;
+  while (count > 0 && !fit([...widths.slice(0, count), moreWidth])) count--;
+  return count;
 }
 
 export type Direction = 'left' | 'right' | 'up' | 'down';

@@ -11,7 +11,7 @@ use hydra_proto::{ContentHash, ImageId, events::VerdictState};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// An image with the verdict that counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,6 +180,30 @@ pub fn mark_of(which: &Which, seen: &Seen) -> Mark {
 /// When the database does not answer.
 pub async fn images_by_id(db: &Database, ids: Vec<ImageId>) -> Result<Vec<Seen>, StoreError> {
     db.run(move |pool| async move { by_id(&pool, &ids).await }).await
+}
+
+/// Which of these images have a row.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn present(db: &Database, ids: Vec<ImageId>) -> Result<HashSet<ImageId>, StoreError> {
+    db.run(move |pool| async move {
+        let mut found = HashSet::new();
+        for some in ids.chunks(CHUNK) {
+            let rows: Vec<Vec<u8>> = image::Entity::find()
+                .select_only()
+                .column(image::Column::Id)
+                .filter(image::Column::Id.is_in(some.iter().map(|id| id.as_bytes().to_vec())))
+                .into_tuple()
+                .all(&pool)
+                .await?;
+            for id in &rows {
+                found.insert(id::image(id)?);
+            }
+        }
+        Ok::<_, StoreError>(found)
+    })
+    .await
 }
 
 pub(super) async fn by_id<C: ConnectionTrait>(
