@@ -16,6 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(&files, ["."])?;
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".hydra.events.v1").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(".hydra.events.v1")
+        .bytes(".hydra.query.v1.GetPictureResponse")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -44,5 +44,12 @@ if cargo nextest --version >/dev/null 2>&1; then
   [ $profile = ci ] || say "leaves out the longest tests; CI=true make test runs all"
   linted cargo nextest run --workspace --no-fail-fast --profile $profile "$@"
 else
-  linted cargo test --workspace --no-fail-fast "$@"
+  # cargo's own runner: two tests of a file at once, since most start servers of their own
+  say "cargo-nextest is not there (cargo install cargo-nextest --locked): all tests, one file after the other"
+  told=$(mktemp)
+  RUST_TEST_THREADS=2 linted cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$told" || failed=1
+  awk '/^test result:/ { passed += $4; failed += $6; files++ }
+    END { printf "Summary: %d files, %d passed, %d failed\n", files, passed, failed }' "$told"
+  rm -f "$told"
+  exit "${failed:-0}"
 fi

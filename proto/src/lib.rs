@@ -15,7 +15,7 @@ pub mod events {
     tonic::include_proto!("hydra.events.v1");
 }
 
-/// The query API, generated from `hydra/query/v1/query.proto`.
+/// The query API, generated from `hydra/query/v1`.
 #[allow(missing_docs, clippy::all)]
 pub mod query {
     tonic::include_proto!("hydra.query.v1");

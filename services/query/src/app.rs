@@ -36,6 +36,8 @@ pub struct App {
     pub days: crate::days::Days,
     /// Long sequences of trouble.
     pub longs: crate::long::Longs,
+    /// Quality intervals of the runs that were asked for last.
+    pub qualities: crate::quality::Cache,
     /// The end of the service.
     pub stop: CancellationToken,
 }

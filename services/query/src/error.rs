@@ -20,6 +20,9 @@ pub struct ApiError {
     detail: String,
 }
 
+/// What a client is told whose answer was not there in time.
+pub const TOO_LONG: &str = "This took too long; ask for less, or try again.";
+
 /// What handlers return.
 pub type Answer<T> = Result<T, ApiError>;
 

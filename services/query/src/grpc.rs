@@ -1,28 +1,30 @@
 //! gRPC, with reflection: the handlers of REST under another encoding.
 
+mod asked;
 mod convert;
+mod picture;
+mod watch;
 
 use crate::{
-    api,
     app::App,
-    error::{Answer, ApiError},
-    follow::{Now, card},
-    params::{PageParams, Params},
-    routes::{hall, images, log, models, plot_types, quality, runs, status, trend, why},
+    error::{ApiError, TOO_LONG},
+    params::At,
+    routes::{hall, images, log, models, pictures, plot_types, quality, runs, status, trend, why},
+    server::in_time,
 };
-use axum::{Router, extract::State};
-use futures::{Stream, StreamExt, stream};
-use hydra_proto::PlotTypeName;
+use axum::{Router, extract::State, middleware};
+use convert::page;
+use futures::{Stream, stream};
 use hydra_proto::query::{
     self as pb,
     query_service_server::{QueryService, QueryServiceServer},
 };
-use std::{collections::HashMap, pin::Pin, sync::Arc};
-use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use std::{pin::Pin, time::Duration};
 use tonic::{Code, Request, Response, Status};
 
-/// The service and its reflection (v1, and v1alpha that older tools ask for).
-pub fn router(app: App) -> Router {
+/// The service and its reflection (v1, and v1alpha that older tools ask for). A call that is not
+/// answered within `patience` ends with DEADLINE_EXCEEDED; of a stream that holds for its begin.
+pub fn router(app: App, patience: Duration) -> Router {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(hydra_proto::DESCRIPTORS)
@@ -37,11 +39,18 @@ pub fn router(app: App) -> Router {
         router =
             router.route_service("/grpc.reflection.v1alpha.ServerReflection/{*method}", service);
     }
-    router
+    let late = || Status::deadline_exceeded(TOO_LONG).into_http();
+    router.layer(middleware::from_fn(move |asked, next| in_time(patience, late, asked, next)))
 }
 
 struct Service {
     app: App,
+}
+
+impl Service {
+    fn app(&self) -> State<App> {
+        State(self.app.clone())
+    }
 }
 
 impl From<ApiError> for Status {
@@ -56,323 +65,218 @@ impl From<ApiError> for Status {
     }
 }
 
-/// What is empty was not given.
-fn text(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
-}
-
-fn limit(limit: u32) -> Option<u64> {
-    (limit > 0).then_some(limit.into())
-}
-
-fn plot_type(name: String) -> Answer<Option<PlotTypeName>> {
-    let name = text(name).map(|name| name.parse()).transpose();
-    name.map_err(|error: hydra_proto::InvalidName| ApiError::bad(error.to_string()))
-}
-
-fn page(asked: u32, cursor: String) -> Params<PageParams> {
-    Params(PageParams { limit: limit(asked), cursor: text(cursor) })
-}
-
-type Plots = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
+type Reply<T> = Result<Response<T>, Status>;
+type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 // The trait of the library is made by this attribute, so its implementation needs it too.
 #[tonic::async_trait]
 impl QueryService for Service {
-    async fn get_hall(
-        &self,
-        _: Request<pb::GetHallRequest>,
-    ) -> Result<Response<pb::GetHallResponse>, Status> {
-        let hall = hall::hall(State(self.app.clone())).await?.0;
-        Ok(Response::new(convert::hall(hall)))
+    async fn get_hall(&self, _: Request<pb::GetHallRequest>) -> Reply<pb::GetHallResponse> {
+        Ok(Response::new(convert::hall(hall::hall(self.app()).await?.0)))
     }
 
     async fn list_plot_types(
         &self,
-        request: Request<pb::ListPlotTypesRequest>,
-    ) -> Result<Response<pb::ListPlotTypesResponse>, Status> {
-        let asked = request.into_inner();
-        let params = plot_types::ListParams {
-            detector: text(asked.detector),
-            group: None,
-            limit: limit(asked.limit),
-            cursor: text(asked.cursor),
-        };
-        let page = plot_types::list(State(self.app.clone()), Params(params)).await?.0;
-        let plot_types = page.items.into_iter().map(convert::plot_type).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListPlotTypesRequest>,
+    ) -> Reply<pb::ListPlotTypesResponse> {
+        let params = asked::plot_types(asked.into_inner());
+        let found = plot_types::list(self.app(), params).await?.0;
+        let (plot_types, next) = page(found, convert::plot_type);
         Ok(Response::new(pb::ListPlotTypesResponse { plot_types, next }))
+    }
+
+    async fn get_plot_type(
+        &self,
+        asked: Request<pb::GetPlotTypeRequest>,
+    ) -> Reply<pb::GetPlotTypeResponse> {
+        let name = At::parse(&asked.into_inner().name)?;
+        let found = plot_types::one(self.app(), name).await?.0;
+        Ok(Response::new(convert::plot_type_detail(found)))
+    }
+
+    async fn get_trend(&self, asked: Request<pb::GetTrendRequest>) -> Reply<pb::GetTrendResponse> {
+        let (name, params) = asked::trend(asked.into_inner())?;
+        let mut found = trend::trend(self.app(), name, params).await?.0;
+        let next = found.next.take().unwrap_or_default();
+        Ok(Response::new(pb::GetTrendResponse { trend: Some(convert::trend(found)), next }))
     }
 
     async fn list_images(
         &self,
-        request: Request<pb::ListImagesRequest>,
-    ) -> Result<Response<pb::ListImagesResponse>, Status> {
-        let asked = request.into_inner();
-        let params = images::ListParams {
-            plot_type: plot_type(asked.plot_type)?,
-            run: asked.run,
-            from_us: asked.from_us,
-            to_us: asked.to_us,
-            order: None,
-            limit: limit(asked.limit),
-            cursor: text(asked.cursor),
-        };
-        let page = images::list(State(self.app.clone()), Params(params)).await?.0;
-        let verdicts = page.items.into_iter().map(convert::verdict).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListImagesRequest>,
+    ) -> Reply<pb::ListImagesResponse> {
+        let params = asked::images(asked.into_inner())?;
+        let found = images::list(self.app(), params).await?.0;
+        let (verdicts, next) = page(found, convert::verdict);
         Ok(Response::new(pb::ListImagesResponse { verdicts, next }))
+    }
+
+    async fn get_image(&self, asked: Request<pb::GetImageRequest>) -> Reply<pb::GetImageResponse> {
+        let image = At::parse(&asked.into_inner().image)?;
+        Ok(Response::new(convert::image(images::one(self.app(), image).await?.0)))
+    }
+
+    type GetPictureStream = Messages<pb::GetPictureResponse>;
+
+    async fn get_picture(
+        &self,
+        asked: Request<pb::GetPictureRequest>,
+    ) -> Reply<Self::GetPictureStream> {
+        let (image, kind) = asked::picture(asked.into_inner())?;
+        let found = pictures::find(&self.app, image.0, kind).await?;
+        let png = found.png(&self.app).await?;
+        let pieces = picture::pieces(found.tag, &found.name, png).into_iter().map(Ok);
+        Ok(Response::new(Box::pin(stream::iter(pieces))))
     }
 
     async fn list_predictions(
         &self,
-        request: Request<pb::ListPredictionsRequest>,
-    ) -> Result<Response<pb::ListPredictionsResponse>, Status> {
-        let asked = request.into_inner();
-        let name = plot_type(asked.plot_type)?
-            .ok_or_else(|| Status::invalid_argument("plot_type is missing"))?;
-        let role =
-            if asked.of_candidates { api::ModelRole::Candidate } else { api::ModelRole::Active };
-        let params = trend::PredictionParams {
-            from_us: asked.from_us,
-            to_us: asked.to_us,
-            role: Some(role),
-            limit: limit(asked.limit),
-            cursor: text(asked.cursor),
-        };
-        let name = crate::params::At(name);
-        let page = trend::predictions(State(self.app.clone()), name, Params(params)).await?.0;
-        let predictions = page.items.into_iter().map(convert::prediction).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListPredictionsRequest>,
+    ) -> Reply<pb::ListPredictionsResponse> {
+        let (name, params) = asked::predictions(asked.into_inner())?;
+        let found = trend::predictions(self.app(), name, params).await?.0;
+        let (predictions, next) = page(found, convert::prediction);
         Ok(Response::new(pb::ListPredictionsResponse { predictions, next }))
     }
 
-    async fn list_log(
-        &self,
-        request: Request<pb::ListLogRequest>,
-    ) -> Result<Response<pb::ListLogResponse>, Status> {
-        let asked = request.into_inner();
-        let kinds: Vec<&str> = asked.kinds().filter_map(convert::log_kind_name).collect();
-        let params = log::LogParams {
-            kind: text(kinds.join(",")),
-            from_us: asked.from_us,
-            to_us: asked.to_us,
-            detector: text(asked.detector),
-            plot_type: plot_type(asked.plot_type)?,
-            run: asked.run,
-            limit: limit(asked.limit),
-            cursor: text(asked.cursor),
-        };
-        let page = log::list(State(self.app.clone()), Params(params)).await?.0;
-        let entries = page.items.into_iter().map(convert::log_entry).collect();
-        let next = page.next.unwrap_or_default();
+    async fn list_log(&self, asked: Request<pb::ListLogRequest>) -> Reply<pb::ListLogResponse> {
+        let params = asked::log(asked.into_inner())?;
+        let found = log::list(self.app(), params).await?.0;
+        let (entries, next) = page(found, convert::log_entry);
         Ok(Response::new(pb::ListLogResponse { entries, next }))
     }
 
     async fn list_incidents(
         &self,
-        request: Request<pb::ListIncidentsRequest>,
-    ) -> Result<Response<pb::ListIncidentsResponse>, Status> {
-        let asked = request.into_inner();
-        let params = log::IncidentParams {
-            limit: limit(asked.limit),
-            cursor: text(asked.cursor),
-            ..Default::default()
-        };
-        let page = log::incidents(State(self.app.clone()), Params(params)).await?.0;
-        let incidents = page.items.into_iter().map(convert::incident).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListIncidentsRequest>,
+    ) -> Reply<pb::ListIncidentsResponse> {
+        let params = asked::incidents(asked.into_inner());
+        let found = log::incidents(self.app(), params).await?.0;
+        let (incidents, next) = page(found, convert::incident);
         Ok(Response::new(pb::ListIncidentsResponse { incidents, next }))
     }
 
-    async fn list_runs(
+    async fn get_incident(
         &self,
-        request: Request<pb::ListRunsRequest>,
-    ) -> Result<Response<pb::ListRunsResponse>, Status> {
-        let asked = request.into_inner();
-        let page = runs::list(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
-        let runs = page.items.into_iter().map(convert::run).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::GetIncidentRequest>,
+    ) -> Reply<pb::GetIncidentResponse> {
+        let id = At::parse(&asked.into_inner().incident)?;
+        let incident = convert::incident(log::incident(self.app(), id).await?.0);
+        Ok(Response::new(pb::GetIncidentResponse { incident: Some(incident) }))
+    }
+
+    async fn list_runs(&self, asked: Request<pb::ListRunsRequest>) -> Reply<pb::ListRunsResponse> {
+        let pb::ListRunsRequest { limit, cursor } = asked.into_inner();
+        let found = runs::list(self.app(), asked::page(limit, cursor)).await?.0;
+        let (runs, next) = page(found, convert::run);
         Ok(Response::new(pb::ListRunsResponse { runs, next }))
+    }
+
+    async fn get_run(&self, asked: Request<pb::GetRunRequest>) -> Reply<pb::GetRunResponse> {
+        let run = At(asked.into_inner().run);
+        Ok(Response::new(convert::run_detail(runs::one(self.app(), run).await?.0)))
     }
 
     async fn list_quality_intervals(
         &self,
-        request: Request<pb::ListQualityIntervalsRequest>,
-    ) -> Result<Response<pb::ListQualityIntervalsResponse>, Status> {
-        let asked = request.into_inner();
-        let params = quality::QualityParams {
-            run: asked.run,
-            detector: text(asked.detector),
-            format: None,
-            limit: limit(asked.limit),
-            cursor: text(asked.cursor),
-        };
-        let page = quality::page(&self.app, &params).await?;
-        let intervals = page.items.into_iter().map(convert::quality_interval).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListQualityIntervalsRequest>,
+    ) -> Reply<pb::ListQualityIntervalsResponse> {
+        let params = asked::quality(asked.into_inner());
+        let (intervals, next) =
+            page(quality::page(&self.app, &params).await?, convert::quality_interval);
         Ok(Response::new(pb::ListQualityIntervalsResponse { intervals, next }))
     }
 
     async fn list_detectors(
         &self,
-        request: Request<pb::ListDetectorsRequest>,
-    ) -> Result<Response<pb::ListDetectorsResponse>, Status> {
-        let asked = request.into_inner();
-        let page = plot_types::detectors(State(self.app.clone()), page(asked.limit, asked.cursor))
-            .await?
-            .0;
-        let detectors = page.items.into_iter().map(convert::detector).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListDetectorsRequest>,
+    ) -> Reply<pb::ListDetectorsResponse> {
+        let pb::ListDetectorsRequest { limit, cursor } = asked.into_inner();
+        let found = plot_types::detectors(self.app(), asked::page(limit, cursor)).await?.0;
+        let (detectors, next) = page(found, convert::detector);
         Ok(Response::new(pb::ListDetectorsResponse { detectors, next }))
     }
 
     async fn list_groups(
         &self,
-        request: Request<pb::ListGroupsRequest>,
-    ) -> Result<Response<pb::ListGroupsResponse>, Status> {
-        let asked = request.into_inner();
-        let page =
-            plot_types::groups(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
-        let groups = page.items.into_iter().map(convert::group).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListGroupsRequest>,
+    ) -> Reply<pb::ListGroupsResponse> {
+        let pb::ListGroupsRequest { limit, cursor } = asked.into_inner();
+        let found = plot_types::groups(self.app(), asked::page(limit, cursor)).await?.0;
+        let (groups, next) = page(found, convert::group);
         Ok(Response::new(pb::ListGroupsResponse { groups, next }))
     }
 
     async fn list_models(
         &self,
-        request: Request<pb::ListModelsRequest>,
-    ) -> Result<Response<pb::ListModelsResponse>, Status> {
-        let asked = request.into_inner();
-        let params = models::ListParams {
-            plot_type: plot_type(asked.plot_type)?,
-            released: Some(asked.released),
-            limit: limit(asked.limit),
-            cursor: text(asked.cursor),
-        };
-        let page = models::list(State(self.app.clone()), Params(params)).await?.0;
-        let models = page.items.into_iter().map(convert::model).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListModelsRequest>,
+    ) -> Reply<pb::ListModelsResponse> {
+        let params = asked::models(asked.into_inner())?;
+        let found = models::list(self.app(), params).await?.0;
+        let (models, next) = page(found, convert::model);
         Ok(Response::new(pb::ListModelsResponse { models, next }))
+    }
+
+    async fn get_model(&self, asked: Request<pb::GetModelRequest>) -> Reply<pb::GetModelResponse> {
+        let digest = At::parse(&asked.into_inner().digest)?;
+        let model = convert::model(models::one(self.app(), digest).await?.0);
+        Ok(Response::new(pb::GetModelResponse { model: Some(model) }))
     }
 
     async fn list_label_statistics(
         &self,
-        request: Request<pb::ListLabelStatisticsRequest>,
-    ) -> Result<Response<pb::ListLabelStatisticsResponse>, Status> {
-        let asked = request.into_inner();
-        let page =
-            models::labels(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
-        let statistics = page.items.into_iter().map(convert::label_statistics).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListLabelStatisticsRequest>,
+    ) -> Reply<pb::ListLabelStatisticsResponse> {
+        let pb::ListLabelStatisticsRequest { limit, cursor } = asked.into_inner();
+        let found = models::labels(self.app(), asked::page(limit, cursor)).await?.0;
+        let (statistics, next) = page(found, convert::label_statistics);
         Ok(Response::new(pb::ListLabelStatisticsResponse { statistics, next }))
     }
 
     async fn list_run_latencies(
         &self,
-        request: Request<pb::ListRunLatenciesRequest>,
-    ) -> Result<Response<pb::ListRunLatenciesResponse>, Status> {
-        let asked = request.into_inner();
-        let page =
-            status::latency(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
-        let latencies = page.items.into_iter().map(convert::run_latency).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListRunLatenciesRequest>,
+    ) -> Reply<pb::ListRunLatenciesResponse> {
+        let pb::ListRunLatenciesRequest { limit, cursor } = asked.into_inner();
+        let found = status::latency(self.app(), asked::page(limit, cursor)).await?.0;
+        let (latencies, next) = page(found, convert::run_latency);
         Ok(Response::new(pb::ListRunLatenciesResponse { latencies, next }))
     }
 
-    async fn list_days(
-        &self,
-        request: Request<pb::ListDaysRequest>,
-    ) -> Result<Response<pb::ListDaysResponse>, Status> {
-        let asked = request.into_inner();
-        let page =
-            status::calendar(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
-        let days = page.items.into_iter().map(convert::day).collect();
-        let next = page.next.unwrap_or_default();
+    async fn list_days(&self, asked: Request<pb::ListDaysRequest>) -> Reply<pb::ListDaysResponse> {
+        let pb::ListDaysRequest { limit, cursor } = asked.into_inner();
+        let found = status::calendar(self.app(), asked::page(limit, cursor)).await?.0;
+        let (days, next) = page(found, convert::day);
         Ok(Response::new(pb::ListDaysResponse { days, next }))
     }
 
     async fn list_dead_letters(
         &self,
-        request: Request<pb::ListDeadLettersRequest>,
-    ) -> Result<Response<pb::ListDeadLettersResponse>, Status> {
-        let asked = request.into_inner();
-        let page =
-            status::dead_letters(State(self.app.clone()), page(asked.limit, asked.cursor)).await?.0;
-        let letters = page.items.into_iter().map(convert::dead_letter).collect();
-        let next = page.next.unwrap_or_default();
+        asked: Request<pb::ListDeadLettersRequest>,
+    ) -> Reply<pb::ListDeadLettersResponse> {
+        let pb::ListDeadLettersRequest { limit, cursor } = asked.into_inner();
+        let found = status::dead_letters(self.app(), asked::page(limit, cursor)).await?.0;
+        let (letters, next) = page(found, convert::dead_letter);
         Ok(Response::new(pb::ListDeadLettersResponse { letters, next }))
     }
 
     async fn explain_verdict(
         &self,
-        request: Request<pb::ExplainVerdictRequest>,
-    ) -> Result<Response<pb::ExplainVerdictResponse>, Status> {
-        let asked = request.into_inner();
-        let name = plot_type(asked.plot_type)?
-            .ok_or_else(|| Status::invalid_argument("plot_type is missing"))?;
-        let params = why::WhyParams { at_us: asked.at_us };
-        let name = crate::params::At(name);
-        let why = why::why(State(self.app.clone()), name, Params(params)).await?.0;
+        asked: Request<pb::ExplainVerdictRequest>,
+    ) -> Reply<pb::ExplainVerdictResponse> {
+        let (name, params) = asked::why(asked.into_inner())?;
+        let why = why::why(self.app(), name, params).await?.0;
         Ok(Response::new(convert::why(why)))
     }
 
-    async fn get_status(
-        &self,
-        _: Request<pb::GetStatusRequest>,
-    ) -> Result<Response<pb::GetStatusResponse>, Status> {
-        let status = status::status(State(self.app.clone())).await?.0;
-        Ok(Response::new(convert::status(status)))
+    async fn get_status(&self, _: Request<pb::GetStatusRequest>) -> Reply<pb::GetStatusResponse> {
+        Ok(Response::new(convert::status(status::status(self.app()).await?.0)))
     }
 
-    type WatchStream = Plots;
+    type WatchStream = Messages<pb::WatchResponse>;
 
-    async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Plots>, Status> {
-        let permit = self.app.streams.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| ApiError::busy("too many live streams; try again"))?;
-        // First the subscription, then the state: nothing falls between.
-        let changes = tokio_stream::wrappers::BroadcastStream::new(self.app.now.frames());
-        let mut seen = Seen { detector: text(request.into_inner().detector), told: HashMap::new() };
-        self.app.board()?;
-        let first = seen.news(&self.app.now);
-        let now = self.app.now.clone();
-        let rest = changes.flat_map(move |change| match change {
-            Ok(_) => stream::iter(seen.news(&now)),
-            Err(BroadcastStreamRecvError::Lagged(_)) => {
-                stream::iter(vec![Err(Status::data_loss("too slow; begin anew"))])
-            }
-        });
-        let all =
-            stream::iter(first).chain(rest).take_until(self.app.stop.clone().cancelled_owned());
-        Ok(Response::new(Box::pin(all.map(move |item| {
-            let _held = &permit;
-            item
-        }))))
-    }
-}
-
-/// What a watcher was told.
-struct Seen {
-    detector: Option<String>,
-    told: HashMap<i32, pb::PlotType>,
-}
-
-impl Seen {
-    /// The plot types that are not as they were told.
-    fn news(&mut self, now: &Arc<Now>) -> Vec<Result<pb::WatchResponse, Status>> {
-        let board = now.board();
-        let mut news = Vec::new();
-        for cell in &board.cells {
-            let detector = board.detector_of(&cell.row);
-            if self.detector.as_deref().is_some_and(|wanted| wanted != detector) {
-                continue;
-            }
-            let card = convert::plot_type(card::plot_type(&board, cell));
-            if self.told.get(&cell.row.id) != Some(&card) {
-                self.told.insert(cell.row.id, card.clone());
-                news.push(Ok(pb::WatchResponse { plot_type: Some(card) }));
-            }
-        }
-        news
+    async fn watch(&self, asked: Request<pb::WatchRequest>) -> Reply<Self::WatchStream> {
+        let detector = asked::text(asked.into_inner().detector);
+        Ok(Response::new(watch::watch(&self.app, detector)?))
     }
 }

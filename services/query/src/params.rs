@@ -8,6 +8,7 @@ use axum::{
 use hydra_proto::{ImageId, PlotTypeName};
 use hydra_store::{now_us, read::Span};
 use serde::{Deserialize, de::DeserializeOwned};
+use std::{fmt::Display, str::FromStr};
 
 /// Query parameters as `T`; what does not parse, and what is unknown, is a problem document.
 pub struct Params<T>(pub T);
@@ -28,13 +29,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 /// A path's one parameter as `T`.
 pub struct At<T>(pub T);
 
-impl<T: std::str::FromStr<Err: std::fmt::Display>, S: Send + Sync> FromRequestParts<S> for At<T> {
+impl<T: FromStr<Err: Display>> At<T> {
+    /// What the text of a path, or of a field that stands for one, names.
+    ///
+    /// # Errors
+    /// A problem with status 400 that says what such a text looks like.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
+        text.parse().map(Self).map_err(|error: T::Err| ApiError::bad(error.to_string()))
+    }
+}
+
+impl<T: FromStr<Err: Display>, S: Send + Sync> FromRequestParts<S> for At<T> {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|error| ApiError::bad(error.body_text()))?;
-        text.parse().map(Self).map_err(|error| ApiError::bad(error.to_string()))
+        Self::parse(&text)
     }
 }
 

@@ -8,7 +8,10 @@
 //! unknown for the whole run: what was to be watched was not seen. Those that nobody was to judge
 //! decide nothing, or no detector with an unwatched plot would ever be good.
 
+mod cache;
+
 use crate::api::{Quality, QualityInterval, QualitySource};
+pub use cache::{Basis, Cache};
 use hydra_proto::{Label, events::VerdictState};
 use hydra_store::{
     Kind, PlotTypeState,

@@ -1,7 +1,12 @@
 //! The door: connections, limits and headers around the routes.
 
 use crate::{
-    app::App, config::QueryConfig, error::ApiError, follow, grpc, pages, pictures::Painter, routes,
+    app::App,
+    config::QueryConfig,
+    error::{ApiError, TOO_LONG},
+    follow, grpc, pages,
+    pictures::Painter,
+    routes,
 };
 use axum::{
     Router,
@@ -52,6 +57,7 @@ pub async fn serve(
         streams: Arc::new(Semaphore::new(config.max_streams)),
         days: crate::days::Days::default(),
         longs: crate::long::Longs::default(),
+        qualities: crate::quality::Cache::default(),
         stop: shutdown.clone(),
         config: Arc::new(config),
         db,
@@ -68,8 +74,9 @@ pub async fn serve(
 /// Everything that is answered.
 pub fn router(app: App) -> Router {
     let patience = Duration::from_secs(app.config.answer_timeout_s.max(1));
+    let late = || ApiError::busy(TOO_LONG).into_response();
     let api = routes::api()
-        .layer(middleware::from_fn(move |request, next| in_time(patience, request, next)))
+        .layer(middleware::from_fn(move |asked, next| in_time(patience, late, asked, next)))
         .layer(CompressionLayer::new().gzip(true));
     // A stream has no end, and to compress it would hold back its frames.
     let live = Router::new()
@@ -84,19 +91,22 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", api)
         .merge(live)
         .with_state(app.clone())
-        .merge(grpc::router(app))
+        .merge(grpc::router(app, patience))
         .merge(pages)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(middleware::from_fn(observe))
         .layer(middleware::from_fn(guard))
 }
 
-/// Ends an answer that takes too long. What it asked of the database goes on in its own task.
-async fn in_time(patience: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(patience, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::busy("This took too long; ask for less, or try again.").into_response(),
-    }
+/// Ends an answer that takes too long by what `late` says; of a stream, its begin. What it asked of
+/// the database goes on in its own task.
+pub async fn in_time(
+    patience: Duration,
+    late: fn() -> Response,
+    request: Request,
+    next: Next,
+) -> Response {
+    tokio::time::timeout(patience, next.run(request)).await.unwrap_or_else(|_| late())
 }
 
 /// Counts and times answers by route, never by address.

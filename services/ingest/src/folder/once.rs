@@ -92,6 +92,6 @@ mod tests {
         assert_eq!(facts[0].conditions_json, r#"{"target":"LH2"}"#);
         assert!(facts[0].taken_at_us.is_some());
         assert_eq!(cut.len(), 1);
-        assert!(read(cut[0]).unwrap_err().contains("truncated"), "{:?}", read(cut[0]));
+        assert!(read(cut[0]).unwrap_err().contains("cut off"), "{:?}", read(cut[0]));
     }
 }

@@ -89,7 +89,8 @@ impl FolderDoor {
         Ok(Self { lookout, door, health, name, waiting, away_until, away_pause })
     }
 
-    /// Takes files until `stop`. What is at the door then is finished.
+    /// Takes files until `stop`. What is at the door then is taken again at the next start, unless
+    /// it was noted already.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut hints = Hints::of(&self.lookout.config.path);
         let mut walk = self.walk();

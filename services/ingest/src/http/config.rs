@@ -25,7 +25,7 @@ pub struct HttpConfig {
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8071)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             concurrency: 8,
             timeout_s: 60,
             header_timeout_s: 10,

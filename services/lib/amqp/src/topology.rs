@@ -126,7 +126,8 @@ fn retry_arguments(queue: &str, delay: Duration) -> FieldTable {
     arguments
 }
 
-/// At-least-once dead-lettering needs `reject-publish`, which also is the back-pressure we want.
+/// At-least-once dead-lettering needs `reject-publish`. No length is set here: it only refuses where
+/// a policy of the broker's operator sets one.
 fn dead_letter_to(arguments: &mut FieldTable, exchange: &str, key: &str) {
     arguments.insert("x-dead-letter-exchange".into(), text(exchange));
     arguments.insert("x-dead-letter-routing-key".into(), text(key));

@@ -1,4 +1,4 @@
-//! Images: lists, one with all that is known about it, and its pictures.
+//! Images: lists, and one with all that is known about it.
 
 use crate::{
     api,
@@ -7,14 +7,12 @@ use crate::{
     error::{Answer, ApiError},
     follow::{board::Board, card},
     params::{AtImage, Params, limit, span},
-    pictures::{self, Keep},
     routes::escaped,
 };
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
-use hydra_proto::{ContentHash, ImageId, ModelDigest, PlotTypeName};
+use axum::{Json, extract::State};
+use hydra_proto::{ImageId, PlotTypeName};
 use hydra_store::read::{self, Order, Seen, Which};
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Which images.
@@ -149,130 +147,7 @@ pub async fn one(State(app): State<App>, image: AtImage) -> Answer<Json<api::Ima
     }))
 }
 
-fn missing(image: &ImageId) -> ApiError {
+/// What is told of an image that is not there.
+pub fn missing(image: &ImageId) -> ApiError {
     ApiError::not_found(format!("there is no image {image}"))
-}
-
-/// An image on a card is known already; any other one is looked up.
-async fn seen(app: &App, id: ImageId) -> Answer<Arc<Seen>> {
-    let board = app.board()?;
-    let on_cards = board.cells.iter().flat_map(|cell| &cell.strip);
-    if let Some(seen) = on_cards.into_iter().find(|seen| seen.id == id) {
-        return Ok(seen.clone());
-    }
-    let found = read::images_by_id(&app.db, vec![id]).await?.pop();
-    found.map(Arc::new).ok_or_else(|| missing(&id))
-}
-
-fn file_name(app: &App, seen: &Seen) -> String {
-    let board = app.now.board();
-    let name = board.by_id(seen.plot_type_id).map(|cell| cell.row.name.to_string());
-    let chunk = seen.chunk.map(|chunk| format!("_{chunk:04}")).unwrap_or_default();
-    format!("{}_{}{chunk}", name.unwrap_or_default(), seen.run)
-}
-
-/// The picture of a card, PNG, at most 320 pixels wide. An image's id holds the hash of its content,
-/// and its row is written once: the address is its identity.
-#[utoipa::path(get, path = "/api/v1/images/{image}/thumbnail", tag = "images",
-    params(("image" = String, Path, description = "Its id")),
-    responses((status = 200, content_type = "image/png", body = [u8]), (status = 304, description = "The client has it"),
-        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
-pub async fn thumbnail(
-    State(app): State<App>,
-    image: AtImage,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let seen = seen(&app, image.0).await?;
-    // Hydra drew the thumbnail itself; where there is none, the original stands in.
-    match seen.thumbnail {
-        Some(blob) => {
-            let tag = pictures::tag("thumbnail", &blob);
-            let name = file_name(&app, &seen);
-            if pictures::is_known(&headers, &tag) {
-                return Ok(pictures::send(None, &tag, &name, Keep::ForEver));
-            }
-            Ok(pictures::send(Some(app.blobs.get(&blob).await?), &tag, &name, Keep::ForEver))
-        }
-        None => plot(&app, &seen, &headers).await,
-    }
-}
-
-/// The plot in full, PNG, encoded anew.
-#[utoipa::path(get, path = "/api/v1/images/{image}/original", tag = "images",
-    params(("image" = String, Path, description = "Its id")),
-    responses((status = 200, content_type = "image/png", body = [u8]), (status = 304, description = "The client has it"),
-        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
-pub async fn original(
-    State(app): State<App>,
-    image: AtImage,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let seen = seen(&app, image.0).await?;
-    plot(&app, &seen, &headers).await
-}
-
-async fn plot(app: &App, seen: &Seen, headers: &HeaderMap) -> Answer<Response> {
-    let tag = pictures::tag("plot", &seen.content);
-    let name = file_name(app, seen);
-    if pictures::is_known(headers, &tag) {
-        return Ok(pictures::send(None, &tag, &name, Keep::ForEver));
-    }
-    let bytes = app.blobs.get(&seen.content).await?;
-    Ok(pictures::send(Some(app.painter.plot(bytes).await?), &tag, &name, Keep::ForEver))
-}
-
-/// Which heat map.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct HeatmapParams {
-    /// The class to explain; that of the verdict, if not given.
-    label: Option<String>,
-    /// Digest of the model; that of the verdict, if not given.
-    #[param(value_type = Option<String>)]
-    model: Option<ModelDigest>,
-    /// Hash of the map, as in the addresses that lists give: with it the answer may be kept for
-    /// ever, without it one asks again each time.
-    #[param(value_type = Option<String>)]
-    v: Option<ContentHash>,
-}
-
-/// A heat map, PNG: coloured (inferno), its weight as opacity, to be laid over the plot.
-#[utoipa::path(get, path = "/api/v1/images/{image}/heatmap", tag = "images",
-    params(("image" = String, Path, description = "Its id"), HeatmapParams),
-    responses((status = 200, content_type = "image/png", body = [u8]), (status = 304, description = "The client has it"),
-        (status = "default", content_type = "application/problem+json", body = api::Problem)))]
-pub async fn heatmap(
-    State(app): State<App>,
-    image: AtImage,
-    Params(params): Params<HeatmapParams>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let seen = seen(&app, image.0).await?;
-    let blob = heatmap_blob(&app, &seen, &params).await?;
-    let tag = pictures::tag("heatmap", &blob);
-    let name = format!("{}_heatmap", file_name(&app, &seen));
-    // Without its hash, or with that of a map that was drawn anew since, the address is no identity.
-    let keep = if params.v == Some(blob) { Keep::ForEver } else { Keep::Ask };
-    if pictures::is_known(&headers, &tag) {
-        return Ok(pictures::send(None, &tag, &name, keep));
-    }
-    let bytes = app.blobs.get(&blob).await?;
-    Ok(pictures::send(Some(app.painter.heatmap(bytes).await?), &tag, &name, keep))
-}
-
-async fn heatmap_blob(app: &App, seen: &Seen, params: &HeatmapParams) -> Answer<ContentHash> {
-    let board = app.board()?;
-    let said = seen.said.as_ref();
-    let label = params.label.as_deref().or(said.map(|said| said.label.as_str()));
-    let model = match params.model {
-        Some(digest) => {
-            let models = board.declared.models.iter();
-            models.clone().find(|(_, row)| row.digest == digest).map(|(id, _)| *id)
-        }
-        None => said.map(|said| said.model_id),
-    };
-    let maps = read::heatmaps(&app.db, seen.id).await?;
-    let map = maps.iter().find(|map| Some(map.model_id) == model && Some(&*map.label) == label);
-    map.map(|map| map.map).ok_or_else(|| ApiError::not_found("there is no such heat map"))
 }

@@ -5,6 +5,7 @@ pub mod images;
 pub mod live;
 pub mod log;
 pub mod models;
+pub mod pictures;
 pub mod plot_types;
 pub mod quality;
 pub mod runs;
@@ -35,9 +36,9 @@ pub fn api() -> Router<App> {
         .route("/runs/{run}", get(runs::one))
         .route("/images", get(images::list))
         .route("/images/{image}", get(images::one))
-        .route("/images/{image}/thumbnail", get(images::thumbnail))
-        .route("/images/{image}/original", get(images::original))
-        .route("/images/{image}/heatmap", get(images::heatmap))
+        .route("/images/{image}/thumbnail", get(pictures::thumbnail))
+        .route("/images/{image}/original", get(pictures::original))
+        .route("/images/{image}/heatmap", get(pictures::heatmap))
         .route("/log", get(log::list))
         .route("/incidents", get(log::incidents))
         .route("/incidents/{incident}", get(log::incident))

@@ -6,7 +6,7 @@ use crate::{
     cursor::List,
     error::{Answer, ApiError},
     params::{Params, limit},
-    quality::{csv, intervals},
+    quality::{Basis, csv, intervals},
     routes::escaped,
 };
 use axum::{
@@ -17,6 +17,7 @@ use axum::{
 };
 use hydra_store::read::{self, Mark, Span};
 use serde::Deserialize;
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Images of a run that are looked at; 35 days of 80 plots every 5 minutes.
@@ -39,6 +40,12 @@ pub struct QualityParams {
     pub limit: Option<u64>,
     /// `next` of the page before; of a `csv` it is in the header `link`.
     pub cursor: Option<String>,
+}
+
+impl QualityParams {
+    fn asks_for(&self, one: &api::QualityInterval) -> bool {
+        self.detector.as_ref().is_none_or(|name| one.detector == *name)
+    }
 }
 
 /// Forms of an answer.
@@ -66,7 +73,8 @@ pub async fn quality(
     }
     let is_whole = params.limit.is_none() && params.cursor.is_none();
     let page = if is_whole {
-        let items = of_run(&app, params.run, params.detector.as_deref()).await?;
+        let all = of_run(&app, params.run, params.detector.as_deref()).await?;
+        let items = all.iter().filter(|one| params.asks_for(one)).cloned().collect();
         api::Page { items, next: None }
     } else {
         page(&app, &params).await?
@@ -103,26 +111,31 @@ pub async fn page(app: &App, params: &QualityParams) -> Answer<api::Page<api::Qu
     let limit = limit(params.limit)? as usize;
     let list = List::new("quality", (params.run, &params.detector));
     let mark = list.mark(params.cursor.as_deref())?;
-    let mut items = of_run(app, params.run, params.detector.as_deref()).await?;
+    let all = of_run(app, params.run, params.detector.as_deref()).await?;
+    let mut rest: Vec<_> = all.iter().filter(|one| params.asks_for(one)).collect();
     if let Some(Mark { at, id }) = mark {
         // of the detector where the page before ended what begins later, then all other detectors;
         // one that has gone since leaves nothing more to read
         let is_its = |one: &api::QualityInterval| one.detector.as_bytes() == id;
-        let from = items.iter().position(is_its).unwrap_or(items.len());
-        items.drain(..from);
-        items.retain(|one| !is_its(one) || one.from_us > at);
+        let from = rest.iter().position(|one| is_its(one)).unwrap_or(rest.len());
+        rest.drain(..from);
+        rest.retain(|one| !is_its(one) || one.from_us > at);
     }
-    let is_more = items.len() > limit;
-    items.truncate(limit);
-    let last = items.last().filter(|_| is_more);
+    let is_more = rest.len() > limit;
+    rest.truncate(limit);
+    let last = rest.last().filter(|_| is_more);
     let place =
         |one: &api::QualityInterval| Mark { at: one.from_us, id: one.detector.clone().into() };
     let next = last.map(|one| list.cursor(&place(one)));
-    Ok(api::Page { items, next })
+    Ok(api::Page { items: rest.into_iter().cloned().collect(), next })
 }
 
-/// The intervals of a run, of one detector or of all.
-async fn of_run(app: &App, run: u32, detector: Option<&str>) -> Answer<Vec<api::QualityInterval>> {
+/// The intervals of a run, of all detectors; `detector` must be one of them.
+async fn of_run(
+    app: &App,
+    run: u32,
+    detector: Option<&str>,
+) -> Answer<Arc<Vec<api::QualityInterval>>> {
     let board = app.board()?;
     if let Some(name) = detector
         && !board.declared.detectors.iter().any(|row| row.name == name)
@@ -131,15 +144,21 @@ async fn of_run(app: &App, run: u32, detector: Option<&str>) -> Answer<Vec<api::
     }
     let found = read::run(&app.db, run).await?;
     let (row, _) = found.ok_or_else(|| ApiError::not_found(format!("there is no run {run}")))?;
-    let mentions = read::mentions(&app.db, run, MOST_IMAGES).await?;
     let span = Span { from_us: row.first_us, to_us: row.last_us.max(row.first_us + 1) };
-    let declared = board.declared.clone();
-    let watched = read::judged_in(&app.db, span).await?;
-    let made =
-        tokio::task::spawn_blocking(move || intervals(run, span, &declared, &mentions, &watched));
-    let mut all = made.await.map_err(|panic| ApiError::inside(&panic))?;
-    if let Some(name) = detector {
-        all.retain(|interval| interval.detector == name);
-    }
-    Ok(all)
+    let basis = Basis {
+        span,
+        marks: read::run_marks(&app.db, run).await?,
+        watched: read::judged_in(&app.db, span).await?,
+        declared: board.declared.clone(),
+    };
+    let made = make(app, run, basis.clone());
+    app.qualities.of_run(run, basis, made).await
+}
+
+async fn make(app: &App, run: u32, basis: Basis) -> Answer<Vec<api::QualityInterval>> {
+    let mentions = read::mentions(&app.db, run, MOST_IMAGES).await?;
+    let made = tokio::task::spawn_blocking(move || {
+        intervals(run, basis.span, &basis.declared, &mentions, &basis.watched)
+    });
+    made.await.map_err(|panic| ApiError::inside(&panic))
 }

@@ -27,15 +27,15 @@ const RELEASES: u64 = 200;
 #[into_params(parameter_in = Query)]
 pub struct TrendParams {
     /// Drawn from this time on; a day before `to_us`, if not given.
-    from_us: Option<i64>,
+    pub from_us: Option<i64>,
     /// Drawn before this time; now, if not given.
-    to_us: Option<i64>,
+    pub to_us: Option<i64>,
     /// Images at most, 1 to 5000; 1000 if not given. Where there are more, the newest come and
     /// `next` leads to the older ones.
     #[param(minimum = 1, maximum = 5000)]
-    limit: Option<u64>,
+    pub limit: Option<u64>,
     /// `next` of the answer before.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
 }
 
 /// Confidence of every class over time, with thresholds and releases, as columns.

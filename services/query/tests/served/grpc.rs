@@ -13,7 +13,8 @@ async fn channel(served: &Served) -> Channel {
     Channel::from_shared(served.url.clone()).unwrap().connect().await.unwrap()
 }
 
-async fn client(served: &Served) -> QueryServiceClient<Channel> {
+/// A client of the service.
+pub async fn client(served: &Served) -> QueryServiceClient<Channel> {
     QueryServiceClient::new(channel(served).await)
 }
 
@@ -25,11 +26,40 @@ pub async fn ask_everything(served: &Served) {
     let service =
         all.file.iter().flat_map(|file| &file.service).find(|s| s.name() == "QueryService");
     let plot_type = "DC_tdc".to_owned();
+    let bad = || served.written.fact("DC_occupancy", 80_003, Some(20)).id.to_string();
     for method in &service.unwrap().method {
         let answered = match method.name() {
             "GetHall" => grpc.get_hall(pb::GetHallRequest::default()).await.map(drop),
             "ListPlotTypes" => {
                 grpc.list_plot_types(pb::ListPlotTypesRequest::default()).await.map(drop)
+            }
+            "GetPlotType" => {
+                let asked = pb::GetPlotTypeRequest { name: plot_type.clone() };
+                grpc.get_plot_type(asked).await.map(drop)
+            }
+            "GetTrend" => {
+                let plot_type = plot_type.clone();
+                let asked = pb::GetTrendRequest { plot_type, ..Default::default() };
+                grpc.get_trend(asked).await.map(drop)
+            }
+            "GetImage" => grpc.get_image(pb::GetImageRequest { image: bad() }).await.map(drop),
+            "GetPicture" => {
+                let kind = pb::PictureKind::Heatmap.into();
+                let asked = pb::GetPictureRequest { image: bad(), kind, ..Default::default() };
+                grpc.get_picture(asked).await.map(drop)
+            }
+            "GetIncident" => {
+                let asked = pb::ListIncidentsRequest::default();
+                let open = grpc.list_incidents(asked).await.unwrap().into_inner().incidents;
+                let asked = pb::GetIncidentRequest { incident: open[0].id.clone() };
+                grpc.get_incident(asked).await.map(drop)
+            }
+            "GetRun" => grpc.get_run(pb::GetRunRequest { run: 80_001 }).await.map(drop),
+            "GetModel" => {
+                let asked = pb::ListModelsRequest::default();
+                let models = grpc.list_models(asked).await.unwrap().into_inner().models;
+                let asked = pb::GetModelRequest { digest: models[0].digest.clone() };
+                grpc.get_model(asked).await.map(drop)
             }
             "ListImages" => grpc.list_images(pb::ListImagesRequest::default()).await.map(drop),
             "ListPredictions" => {

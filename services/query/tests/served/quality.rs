@@ -1,7 +1,13 @@
 //! Quality intervals on a real run: with a gap, a person's word, a beam that was off.
 
 use crate::hall::{Served, on_each};
-use hydra_proto::ImageId;
+use hydra_proto::{ImageId, Label};
+use hydra_store::{
+    entity::{image, prediction},
+    label,
+    orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
+    release::By,
+};
 use serde_json::Value;
 
 /// From and to in seconds since the begin of the run, verdict, source, plot types.
@@ -152,6 +158,72 @@ async fn a_watched_plot_type_that_did_not_come_makes_its_run_unknown() {
         let begin = begin_us(served, 80_010).await;
         let missing = [line(1.0, 5.0, "unknown", "none", &["DC_tdc"])];
         assert_eq!(lines(&told, "DC", begin), missing);
+    })
+    .await;
+}
+
+async fn say(served: &Served, image: ImageId, says: Option<&str>) {
+    let says = says.map(|text| text.parse::<Label>().unwrap());
+    let by = By { who: "naomi".into(), why: "looked again".into() };
+    label::set(&served.db, vec![(image, says)], by).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_walk_over_a_run_computes_it_once_and_anew_when_anything_is_said_of_it() {
+    on_each(async |served| {
+        let path = "/quality?run=80001&detector=DC";
+        let begin = begin_us(served, 80_001).await;
+        let walk = async || lines(&served.all(path, 5).await, "DC", begin);
+        let of = |chunk| served.written.fact("DC_occupancy", 80_001, Some(chunk)).id;
+        let first = walk().await;
+
+        // a verdict is changed by nobody who could: only who computes anew can know of it
+        use prediction::Column as P;
+        let changed = prediction::Entity::update_many()
+            .col_expr(P::Label, Expr::value("Bad"))
+            .filter(P::ImageId.eq(of(16).as_bytes().to_vec()));
+        served.db.run(|pool| async move { changed.exec(&pool).await }).await.unwrap();
+        let hidden = line(15.0, 16.0, "bad", "model", &["DC_occupancy"]);
+        assert_eq!(walk().await, first, "it was computed anew");
+        assert!(!first.contains(&hidden));
+
+        say(served, of(35), Some("Bad")).await;
+        let labelled = walk().await;
+        let own = line(34.0, 35.0, "bad", "person", &["DC_occupancy"]);
+        assert!(labelled.contains(&own) && labelled.contains(&hidden), "{labelled:?}");
+        say(served, of(35), Some("Good")).await;
+        let own = line(34.0, 35.0, "good", "person", &[]);
+        assert!(walk().await.contains(&own), "another word about the same image");
+        say(served, of(35), None).await;
+        let taken_back = walk().await;
+        assert!(taken_back.iter().all(|one| one.0 != own.0 || one.3 != "person"));
+
+        // an image of the run that came late fills a part of the gap
+        let mut late = served.written.fact("DC_occupancy", 80_001, Some(24)).clone();
+        (late.chunk, late.taken_us) = (Some(26), late.taken_us + 120_000_000);
+        late.id = ImageId::of(&late.plot, late.run, late.chunk, &late.content);
+        served.written.add(&served.db, &served.blobs, std::slice::from_ref(&late)).await;
+        let filled = walk().await;
+        assert_ne!(filled, taken_back);
+        // retention takes rows
+        let gone = image::Entity::delete_by_id(late.id.as_bytes().to_vec());
+        served.db.run(|pool| async move { gone.exec(&pool).await }).await.unwrap();
+        assert_eq!(walk().await, taken_back);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_is_told_as_it_is_now() {
+    on_each(async |served| {
+        let path = "/quality?run=80003&detector=DC";
+        let end = |told: &[Value]| told.last().unwrap()["to_us"].as_i64().unwrap();
+        let before = end(&served.all(path, 5).await);
+        let mut fact = served.written.of("DC_tdc").last().map(|f| (*f).clone()).unwrap();
+        (fact.chunk, fact.taken_us) = (Some(21), fact.taken_us + 60_000_000);
+        fact.id = ImageId::of(&fact.plot, fact.run, fact.chunk, &fact.content);
+        served.written.add(&served.db, &served.blobs, std::slice::from_ref(&fact)).await;
+        assert!(end(&served.all(path, 5).await) > before);
     })
     .await;
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Database, Kind, ROLE_ACTIVE, StoreError,
-    entity::{conditions, image, label, prediction, run, run_outcome},
+    entity::{conditions, image, label, label_event, prediction, run, run_outcome},
     id,
     keeping::listed,
 };
@@ -135,15 +135,65 @@ pub struct Mention {
     pub label: Option<String>,
 }
 
+/// The least and the greatest id that an image of a run can have. An id begins with its run: the
+/// primary keys are the indexes of the run.
+fn ids_of(run: u32) -> (Vec<u8>, Vec<u8>) {
+    let with = |rest| [&run.to_be_bytes()[..], &[rest; 20]].concat();
+    (with(0), with(0xff))
+}
+
+/// What [`mentions`] of a run can be told apart by: as long as none of these changes, they do not
+/// either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunMarks {
+    /// Images that are there: retention takes some.
+    pub images: i64,
+    /// The newest commit that wrote an image or gave one its verdict; zero without images.
+    pub commit_no: i64,
+    /// What people have said of them or taken back, which is only ever added to.
+    pub label_events: i64,
+}
+
+/// How far the images, verdicts and labels of a run have come; much cheaper than they are.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn run_marks(db: &Database, run: u32) -> Result<RunMarks, StoreError> {
+    db.run(move |pool| async move {
+        use {image::Column as I, label_event::Column as E};
+        let (first, last) = ids_of(run);
+        let found: Option<(i64, Option<i64>)> = image::Entity::find()
+            .select_only()
+            .column_as(I::Id.count(), "images")
+            .column_as(I::CommitNo.max(), "commit_no")
+            .filter(I::Id.between(first.clone(), last.clone()))
+            .into_tuple()
+            .one(&pool)
+            .await?;
+        let events: Option<i64> = label_event::Entity::find()
+            .select_only()
+            .column_as(E::Id.count(), "events")
+            .filter(E::ImageId.between(first, last))
+            .into_tuple()
+            .one(&pool)
+            .await?;
+        let (images, commit_no) = found.unwrap_or_default();
+        Ok::<_, StoreError>(RunMarks {
+            images,
+            commit_no: commit_no.unwrap_or(0),
+            label_events: events.unwrap_or(0),
+        })
+    })
+    .await
+}
+
 /// Everything that is said of the images of a run, in no order, at most `limit` images.
 ///
 /// # Errors
 /// When the database does not answer, or [`StoreError::Refused`] when the run has more.
 pub async fn mentions(db: &Database, run: u32, limit: u64) -> Result<Vec<Mention>, StoreError> {
     db.run(move |pool| async move {
-        // An id begins with its run: the primary keys are the indexes of the run.
-        let first = [&run.to_be_bytes()[..], &[0; 20]].concat();
-        let last = [&run.to_be_bytes()[..], &[0xff; 20]].concat();
+        let (first, last) = ids_of(run);
         let images: Vec<(Vec<u8>, i32, i64)> = image::Entity::find()
             .select_only()
             .columns([image::Column::Id, image::Column::PlotTypeId, image::Column::TakenUs])
