@@ -99,6 +99,7 @@ const table: Row[] = [
   ['no model and old is stale', plot({}, { ...old, state: 'no_verdict', label: null }), {}, { kind: 'stale', was: 'No model' }],
   ['discovered outweighs no model', plot({ discovered: true }, { state: 'no_verdict', label: null }), {}, { kind: 'discovered', title: 'Discovered', calls: false }],
   ['discovered stays so when old', plot({ discovered: true }, { ...old, state: 'no_verdict', label: null }), {}, { kind: 'discovered' }],
+  ['discovered stays so while images wait', plot({ discovered: true, stale_after_s: 300 }, { ...old, state: 'no_verdict', label: null }), { waiting: 5, lagS: null }, { kind: 'discovered' }],
   ['disabled outweighs everything', plot({ disabled: true, buried, incident }, { ...old, label: 'Bad' }), {}, { kind: 'disabled', was: 'Bad', calls: false }],
   ['never seen is stale, and calls with beam', plot({}, null), {}, { kind: 'stale', title: 'Never seen', calls: true }],
   ['never seen without beam asks for nothing', plot({}, null), { beam: 'off' }, { kind: 'stale', calls: false }],

@@ -94,12 +94,13 @@ export function cardState(plot: PlotType, context: Context): CardState {
 
   if (plot.disabled) return state('disabled', 'Disabled', 'Switched off in the catalog; not judged.');
   if (plot.buried) return state('late', 'Late', buriedReason(plot.buried));
+  // nobody expects it at any pace
+  if (plot.discovered) return state('discovered', 'Discovered', 'Came in by itself: nobody has declared it yet.');
   const old = staleReason(plot, context);
   if (old?.cause === 'overdue') {
     const here = lateReason(plot, context);
     if (here) return state('late', 'Late', here);
   }
-  if (plot.discovered) return state('discovered', 'Discovered', 'Came in by itself: nobody has declared it yet.');
   if (!latest) return state('stale', 'Never seen', 'No image of it has ever come.', context.beam === 'on');
   if (old) return state('stale', 'Stale', old.reason, old.cause === 'overdue');
 
