@@ -26,8 +26,8 @@ pub enum Model {
         #[arg(long, value_enum, default_value = "unit")]
         normalisation: Pixels,
         /// Width and height, e.g. `299x299`, where the file leaves them open.
-        #[arg(long, value_name = "WxH")]
-        size: Option<String>,
+        #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+        size: Option<(u32, u32)>,
         /// The output with the scores, where there are several that could be it.
         #[arg(long, value_name = "OUTPUT")]
         scores: Option<String>,
@@ -115,6 +115,15 @@ pub enum Model {
     },
 }
 
+/// `299x299` -> width and height in pixels.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('x').map(|(width, height)| (width.parse(), height.parse()));
+    match parts {
+        Some((Ok(width), Ok(height))) if width > 0 && height > 0 => Ok((width, height)),
+        _ => Err("a size is WIDTHxHEIGHT in pixels, e.g. 299x299".to_owned()),
+    }
+}
+
 /// Pixels as a network expects them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Pixels {
@@ -197,8 +206,8 @@ pub struct TrainArgs {
     #[arg(long)]
     pub architecture: Option<String>,
     /// What the network sees, WIDTHxHEIGHT pixels; without it the canvas, made smaller.
-    #[arg(long)]
-    pub input: Option<String>,
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    pub input: Option<(u32, u32)>,
     /// One channel instead of three; with --input.
     #[arg(long, requires = "input")]
     pub grey: bool,
@@ -234,8 +243,9 @@ pub struct TrainArgs {
 impl TrainArgs {
     /// Whether something is asked for that only a network has.
     pub fn wants_network(&self) -> bool {
-        let named = [&self.parent, &self.architecture, &self.input, &self.shown];
+        let named = [&self.parent, &self.architecture, &self.shown];
         named.iter().any(|option| option.is_some())
+            || self.input.is_some()
             || self.epochs.is_some()
             || self.weights.is_some()
             || self.synthetic > 0
@@ -263,4 +273,17 @@ pub struct Release {
     /// Why, for the record.
     #[arg(long)]
     pub why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn a_size_is_two_numbers_above_nought() {
+        assert_eq!(size("640x304"), Ok((640, 304)));
+        for bad in ["", "640", "640x", "x304", "0x304", "640x-1", "640 x 304", "640x304x3"] {
+            assert!(size(bad).is_err(), "{bad:?}");
+        }
+    }
 }

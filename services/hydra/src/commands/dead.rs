@@ -43,18 +43,18 @@ fn stages(name: Option<&str>) -> anyhow::Result<Vec<&'static str>> {
 }
 
 async fn list(letters: &DeadLetters<'_>, stages: &[&str]) -> anyhow::Result<()> {
-    let mut count = 0;
+    let (mut count, mut cut) = (0, Vec::new());
     for stage in stages {
-        for letter in letters.list(stage, LISTED).await? {
-            println!("{}", line(&letter));
-            count += 1;
+        let found = letters.list(stage, LISTED).await?;
+        found.iter().for_each(|letter| println!("{}", line(letter)));
+        count += found.len();
+        if found.len() == LISTED {
+            cut.push(*stage);
         }
     }
-    match count % LISTED {
-        0 if count > 0 => {
-            println!("{count} dead letters, the first {LISTED} of a stage; there may be more")
-        }
-        _ => println!("{count} dead letters"),
+    println!("{count} dead letters");
+    for stage in cut {
+        println!("of {stage} the first {LISTED} only; there may be more");
     }
     Ok(())
 }

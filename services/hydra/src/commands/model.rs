@@ -57,7 +57,7 @@ pub async fn model(command: Command, config: Config) -> anyhow::Result<ExitCode>
                 letterbox,
                 thresholds: read_thresholds(&thresholds, &labels)?,
                 normalisation: normalisation.into(),
-                size: size.as_deref().map(read_size).transpose()?,
+                size,
                 scores,
                 score_kind: score_kind.map(ScoreKind::from),
                 embedding,
@@ -181,13 +181,6 @@ impl From<Scores> for ScoreKind {
             Scores::SigmoidLogit => Self::SigmoidLogit,
         }
     }
-}
-
-/// `299x299`.
-fn read_size(text: &str) -> anyhow::Result<(u32, u32)> {
-    let (width, height) = text.split_once('x').context("--size is WIDTHxHEIGHT")?;
-    let number = |text: &str| text.parse().with_context(|| format!("--size: {text:?}"));
-    Ok((number(width)?, number(height)?))
 }
 
 /// `Bad=0.8` for labels that the model has.

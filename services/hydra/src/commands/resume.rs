@@ -7,16 +7,36 @@ use hydra_ingest::announced;
 use hydra_proto::ImageId;
 use hydra_stage::{Destination, Outgoing};
 use hydra_store::read::present;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use tracing::{info, warn};
 
 /// Images that the database is asked about at once.
 const BATCH: usize = 500;
 
-/// Announces what was taken before `since` and is not in the database; how many.
-///
-/// # Errors
-/// When blob store or database does not answer.
-pub async fn resume(parts: &Parts, since: SystemTime) -> anyhow::Result<usize> {
+/// Between two tries, where blob store or database does not answer.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Announces what was taken before `since` and is not in the database. Neither a store nor a
+/// database that is away ends the process: it is tried again until it is done or the process stops.
+pub async fn resume_until_done(parts: &Parts, since: SystemTime) {
+    loop {
+        match resume(parts, since).await {
+            Ok(0) => return,
+            Ok(images) => {
+                info!(images, "taken before and not judged yet: announced again");
+                return;
+            }
+            Err(error) => warn!(error = format!("{error:#}"), "what was taken before must wait"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = parts.stop.cancelled() => return,
+        }
+    }
+}
+
+/// How many were announced; those of a try that failed are announced once more.
+async fn resume(parts: &Parts, since: SystemTime) -> anyhow::Result<usize> {
     let before = move |(image, at): (ImageId, SystemTime)| {
         futures::future::ready(Ok((at < since).then_some(image)))
     };

@@ -172,10 +172,8 @@ pub async fn job(
         let known = Architecture::ALL.map(Architecture::name).join(", ");
         recipe.architecture = found.with_context(|| format!("{name:?} is none of {known}"))?;
     }
-    if let Some(size) = &args.input {
-        let (width, height) = size.split_once('x').context("--input is WIDTHxHEIGHT")?;
+    if let Some((width, height)) = args.input {
         let channels = if args.grey { 1 } else { 3 };
-        let (width, height) = (width.parse()?, height.parse()?);
         recipe.input = InputShape { width, height, channels, letterbox: false };
     }
     if let Some(name) = &args.shown {

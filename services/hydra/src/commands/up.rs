@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Role,
-    commands::{migrate::make_folder, resume::resume, run::pages},
+    commands::{migrate::make_folder, resume::resume_until_done, run::pages},
     config::Config,
     process::{Parts, Process},
 };
@@ -13,7 +13,6 @@ use hydra_stage::{Health, MemoryTransport};
 use hydra_store::Database;
 use std::{process::ExitCode, sync::Arc, time::SystemTime};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 /// Runs every role until SIGTERM or Ctrl-C.
 ///
@@ -34,10 +33,7 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
     process.start(&Role::ALL).await?;
     // beside the work: what was on its way when the last process ended
     process.spawn("images of before", async move {
-        let count = resume(&parts, since).await?;
-        if count > 0 {
-            info!(images = count, "taken before and not judged yet: announced again");
-        }
+        resume_until_done(&parts, since).await;
         Ok(())
     });
     let ended = process.finish().await;
